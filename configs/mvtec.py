@@ -1,0 +1,7 @@
+"""MVTec AD: one model per class, all classes in turn (--class-names bottle for one)."""
+
+dataset = "mvtec"
+input_size = (512, 512)
+extractor = "wide_resnet50_2"
+num_workers = 4
+pro_eval = True

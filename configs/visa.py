@@ -1,0 +1,7 @@
+"""VisA: one model per class, all classes in turn (--class-names candle for one)."""
+
+dataset = "visa"
+input_size = (512, 512)
+extractor = "wide_resnet50_2"
+num_workers = 4
+pro_eval = True

@@ -1,0 +1,55 @@
+"""Every setting of MSFlow, one line each: edit this file, or override a line by a recipe or a flag.
+
+A recipe (`--config configs/NAME.py`) holds only the lines that differ; a flag (`--batch-size 4`) wins over both.
+These defaults are the reference recipe for SMAP. The comment behind a setting is its help text.
+"""
+
+from typing import Literal
+
+# What to run
+dataset: str = "smap"  # smap, msl, sample (synthetic telemetry), mvtec or visa
+data_path: str = ""  # folder of the data set; empty: its own folder under data/ (smap, msl: else ./1)
+class_names: list[str] = ["all"]  # mvtec, visa: classes, one model each; series: channels, one model for all
+mode: Literal["all", "train", "test"] = "all"  # train, test, or both; for series all also exports and evaluates
+eval_ckpt: str = ""  # checkpoint to test, the original MSFlow's included; empty: last.pt of the run
+resume: bool = False  # continue a stopped training where its last checkpoint left it
+work_dir: str = "work_dirs"  # folder for everything a run writes
+seed: int = 0  # of initial weights, permutations and the order of the pictures
+device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: cuda where there is one
+num_workers: int = 0  # processes that load pictures; 0: load in the main process
+
+# Pictures
+input_size: tuple[int, int] = (512, 512)  # height and width in pixels; time runs along the width
+smap_used_dims: list[int] = [0, 1, 2]  # columns of a channel drawn as the three colours; 0 is the telemetry value
+img_mean: list[float] | Literal["auto"] = "auto"  # per colour; auto: of the training split (pictures: of ImageNet)
+img_std: list[float] | Literal["auto"] = "auto"  # per colour; auto: of the training split (pictures: of ImageNet)
+
+# Model
+extractor: str = "wide_resnet50_2"  # resnet18, resnet34, resnet50, resnext50_32x4d, wide_resnet50_2, or timm's
+weights: str = "auto"  # imagenet, random, a .pth / .safetensors file; auto: imagenet where it can be had, else random
+pool_type: Literal["avg", "max", "none"] = "avg"  # 3x3 pooling of the pyramid, stride 2
+c_conds: list[int] = [64, 64, 64]  # planes of the position condition per pyramid level, multiples of 4
+parallel_blocks: list[int] = [2, 5, 8]  # coupling blocks per pyramid level
+clamp_alpha: float = 1.9  # bound on the log-scale of a coupling
+
+# Training
+batch_size: int = 8  # pictures per step
+meta_epochs: int = 25  # rounds of training; each ends with a checkpoint, for mvtec / visa with an evaluation
+sub_epochs: int = 4  # passes over the training pictures per meta epoch
+lr: float = 1e-4  # learning rate of Adam
+lr_warmup_epochs: int = 3  # meta epochs over which the learning rate rises linearly
+lr_warmup_from: float = 0.1  # share of lr at which the warm-up starts
+lr_decay_milestones: list[int] = [70, 90]  # finished sub-epochs after which the learning rate decays
+lr_decay_gamma: float = 0.33  # factor on the learning rate at each milestone
+grad_clip: float = 2.0  # largest norm of the gradient
+
+# Scores
+top_k: float = 0.03  # share of a picture's pixels, the highest, whose mean is the picture's score
+pro_eval: bool = False  # mvtec / visa: also compute the per-region overlap (PRO), slower
+timestep_map: Literal["add", "mul"] = "add"  # score map that is read back as time-step scores
+vis_top_k: int = 10  # heat maps to draw, of the channels with the highest scores
+save_npy: bool = False  # keep timestep_scores.npy and timestep_labels.npy beside the score maps
+
+# Logging, beside log.jsonl
+tensorboard: bool = False  # write TensorBoard events (needs the extra tensorboard)
+wandb: bool = False  # log to Weights & Biases (needs the extra wandb)

@@ -1,0 +1,69 @@
+"""Metrics of pictures (detection, localisation, PRO) and of time steps (AUROC, average precision)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+
+
+def auroc(labels: ArrayLike, scores: ArrayLike) -> float | None:
+    """Area under the ROC curve, or None where the labels are all alike and there is no curve."""
+    if np.min(labels) == np.max(labels):
+        return None
+    return float(roc_auc_score(np.ravel(labels), np.ravel(scores)))
+
+
+def per_region_overlap(masks: NDArray, score_maps: NDArray, max_fpr: float = 0.3) -> float | None:
+    """Area under the per-region overlap curve up to a false positive rate of `max_fpr`, divided by `max_fpr`.
+
+    Bergmann et al., "Uninformed Students", CVPR 2020, section 4.2: at every threshold the share of each connected
+    anomalous region (8-neighbourhood) that is found, averaged over the regions, against the false positive rate
+    of the normal pixels. It is the ROC curve of the pixels in which every region weighs the same, whatever its size.
+
+    Masks and score maps (N, H, W) -> in [0, 1], or None where there is no anomalous or no normal pixel.
+    """
+    anomalous = np.asarray(masks) > 0
+    if anomalous.all() or not anomalous.any():
+        return None
+    weights = np.ones(anomalous.shape)
+    for mask, weight in zip(anomalous, weights, strict=True):
+        regions, _ = ndimage.label(mask, structure=np.ones((3, 3)))
+        weight[mask] = 1 / np.bincount(regions.ravel())[regions[mask]]
+    fpr, overlap, _ = roc_curve(anomalous.ravel(), np.ravel(score_maps), sample_weight=weights.ravel())
+    inside = fpr <= max_fpr
+    fpr_inside = np.append(fpr[inside], max_fpr)
+    overlap_inside = np.append(overlap[inside], np.interp(max_fpr, fpr, overlap))
+    return float(np.trapezoid(overlap_inside, fpr_inside) / max_fpr)
+
+
+def picture_metrics(
+    labels: list[int], scores: NDArray, masks: NDArray, score_maps: NDArray, with_pro: bool
+) -> dict[str, float | None]:
+    """Detection AUROC over pictures, localisation AUROC over pixels and, `with_pro`, the per-region overlap.
+
+    Labels and scores (N,), masks and score maps (N, H, W). None stands for undefined.
+    """
+    metrics = {"detection": auroc(labels, scores), "localisation": auroc(masks, score_maps)}
+    if with_pro:
+        metrics["pro"] = per_region_overlap(masks, score_maps)
+    return metrics
+
+
+@dataclass(frozen=True)
+class TimestepMetrics:
+    """Counts of time steps, their ROC AUC and average precision; None where only one class is present."""
+
+    num_steps: int
+    num_anomalous: int
+    auroc: float | None
+    average_precision: float | None
+
+
+def timestep_metrics(labels: NDArray, scores: NDArray) -> TimestepMetrics:
+    """Metrics over all time steps, without point adjustment. Labels 0/1 and scores, both (T,)."""
+    num_anomalous = int(labels.sum())
+    area = auroc(labels, scores)
+    precision = None if area is None else float(average_precision_score(labels, scores))
+    return TimestepMetrics(len(labels), num_anomalous, area, precision)

@@ -1,0 +1,62 @@
+"""MSFlow for pictures and time series: train on normal data, score the test data, export, evaluate.
+
+    python main.py --config configs/sample.py        synthetic telemetry, about a minute, nothing to download
+    python main.py                                   what default.py says: SMAP, the reference recipe
+    python main.py --mode test --eval-ckpt FILE      score with a checkpoint, the original MSFlow's included
+    python main.py --resume                          continue a stopped training
+
+Settings come from default.py, then the recipe (--config), then the flags below; the last one wins.
+"""
+
+import sys
+
+from config import load_config, make_parser
+from errors import exit_code
+
+
+def run(argv: list[str] | None) -> None:
+    """Parse settings, then train and test every class; for series also export and evaluate the scores."""
+    flags = vars(make_parser(__doc__).parse_args(argv))
+    config = load_config(flags.pop("config"), flags)
+
+    from datasets import DATASETS  # here and below, because --help must not wait for NumPy and torch
+
+    data = DATASETS[config.dataset]
+    classes = data.classes(config)
+
+    from train import format_metrics, open_run, test, train
+
+    if data.is_series:
+        print(
+            "Series have one label per time step: detection AUROC, localisation AUROC and PRO are not defined for "
+            "them and not computed. Time-step metrics follow after the test."
+        )
+    results = {}
+    for class_name in classes:
+        current = open_run(config, class_name)
+        print(f"{config.dataset} {class_name}  weights: {current.extractor.weights}  folder: {current.folder}")
+        if config.mode != "test":
+            train(current)
+            print(f"Checkpoint: {current.folder / 'last.pt'}")
+        if config.mode != "train":
+            scores_folder, results[class_name] = test(current)
+            print(f"Scores: {scores_folder}")
+    if data.is_series and config.mode == "all":
+        from eval_smap_timestep import evaluate
+        from export_smap_scores import export
+
+        export(scores_folder, data.open(config), config.vis_top_k)
+        evaluate(scores_folder, data.open(config), config.timestep_map, config.save_npy)
+    elif results and not data.is_series:
+        print(f"Weights: {current.extractor.weights}")
+        for class_name, metrics in results.items():
+            print(f"{class_name:>12}  {format_metrics(metrics)}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    return exit_code(run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

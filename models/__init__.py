@@ -1,0 +1,1 @@
+"""The detector: extractor, flows and their checkpoints. Knows nothing of data sets."""

@@ -1,0 +1,294 @@
+"""The flows of MSFlow: a conditional flow per pyramid level, then one coupling across the levels.
+
+Zhou et al., "MSFlow: Multi-Scale Flow-based Framework for Unsupervised Anomaly Detection", TNNLS 2024,
+section III. Pictures of features are (B, C, H, W); a log-determinant is (B,), the sum over C, H and W.
+"""
+
+import math
+from functools import lru_cache
+
+import torch
+from timm.layers import LayerNorm2d
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+POOLINGS = {
+    "avg": lambda: nn.AvgPool2d(3, stride=2, padding=1),
+    "max": lambda: nn.MaxPool2d(3, stride=2, padding=1),
+    "none": nn.Identity,
+}
+LAYER_NORM_EPS = 1e-5  # torch.nn.LayerNorm's, which the original uses
+SUBNET_SCALE = 0.1  # keeps the first steps of training close to the identity
+SOFTPLUS_BETA = 0.5
+FUSION_LIMIT = 1e6
+
+
+@lru_cache(maxsize=32)
+def position_condition(num_conditions: int, height: int, width: int) -> Tensor:
+    """Sinusoids that tell the flow where in the picture it is: (num_conditions, height, width).
+
+    The first half of the planes encodes the column x, the second half the row y. With P = num_conditions / 2,
+    plane 2k of a half is sin(w_k x), plane 2k + 1 is cos(w_k x), w_k = 10000^(-2k / P)
+    (Vaswani et al., "Attention Is All You Need", section 3.5, in two dimensions).
+
+    `num_conditions` must be a multiple of 4.
+    """
+    half = num_conditions // 2
+    frequencies = 10000.0 ** (-torch.arange(0, half, 2, dtype=torch.float64) / half)
+
+    def sinusoids(length: int) -> Tensor:
+        angles = frequencies[:, None] * torch.arange(length, dtype=torch.float64)
+        return torch.stack([angles.sin(), angles.cos()], dim=1).reshape(half, length)
+
+    columns = sinusoids(width)[:, None, :].expand(half, height, width)
+    rows = sinusoids(height)[:, :, None].expand(half, height, width)
+    return torch.cat([columns, rows]).float()
+
+
+class Subnet(nn.Module):
+    """conv3x3 -> LayerNorm over planes -> ReLU -> conv3x3."""
+
+    def __init__(self, in_planes: int, out_planes: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_planes, in_planes, 3, padding=1)
+        self.ln = LayerNorm2d(in_planes, eps=LAYER_NORM_EPS)
+        self.conv2 = nn.Conv2d(in_planes, out_planes, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in, H, W) -> (B, out, H, W)."""
+        return self.conv2(F.relu(self.ln(self.conv1(x))))
+
+
+class CouplingBlock(nn.Module):
+    """Conditional affine coupling with a global affine layer and a fixed permutation of the planes.
+
+    x1, x2 = split(x) (x2 the last C // 2 planes); a = 0.1 subnet(x1, condition);
+    s = clamp * tanh(a[: C // 2]), t = a[C // 2 :]; x2 <- x2 exp(s) + t; x <- g x + o; out[i] = x[perm[i]].
+    Ardizzone et al., "Conditional Invertible Neural Networks for Diverse Image-to-Image Translation",
+    GCPR 2020; the defaults are those of FrEIA 0.2's AllInOneBlock.
+    """
+
+    def __init__(self, num_features: int, num_conditions: int, clamp: float) -> None:
+        super().__init__()
+        self.clamp = clamp
+        self.active = num_features // 2
+        self.passive = num_features - self.active
+        self.subnet = Subnet(self.passive + num_conditions, 2 * self.active)
+        # 0.1 softplus(G) = 1 at the start; log(expm1) is the inverse of softplus
+        start = math.log(math.expm1(SOFTPLUS_BETA * 10.0)) / SOFTPLUS_BETA
+        self.global_scale = nn.Parameter(torch.full((1, num_features, 1, 1), start))
+        self.global_offset = nn.Parameter(torch.zeros(1, num_features, 1, 1))
+        self.register_buffer("perm", torch.randperm(num_features))
+
+    def _scale(self) -> Tensor:
+        return 0.1 * F.softplus(self.global_scale, beta=SOFTPLUS_BETA)
+
+    def _coefficients(self, x1: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        a = SUBNET_SCALE * self.subnet(torch.cat([x1, condition], dim=1))
+        s, t = a.split(self.active, dim=1)
+        return self.clamp * torch.tanh(s), t
+
+    def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, C, H, W), (B, c, H, W) -> z (B, C, H, W), log|det dz/dx| (B,)."""
+        x1, x2 = x.split([self.passive, self.active], dim=1)
+        s, t = self._coefficients(x1, condition)
+        scale = self._scale()
+        z = torch.cat([x1, x2 * s.exp() + t], dim=1) * scale + self.global_offset
+        log_det = s.sum(dim=(1, 2, 3)) + x.shape[2] * x.shape[3] * scale.log().sum()
+        return z[:, self.perm], log_det
+
+    def inverse(self, z: Tensor, condition: Tensor) -> Tensor:
+        """The x that `forward` maps to z."""
+        x = (z[:, self.perm.argsort()] - self.global_offset) / self._scale()
+        x1, x2 = x.split([self.passive, self.active], dim=1)
+        s, t = self._coefficients(x1, condition)
+        return torch.cat([x1, (x2 - t) * (-s).exp()], dim=1)
+
+
+class ParallelFlow(nn.Module):
+    """Coupling blocks in a row on one pyramid level, all conditioned on the position in the picture."""
+
+    def __init__(self, num_features: int, num_conditions: int, num_blocks: int, clamp: float) -> None:
+        super().__init__()
+        self.num_conditions = num_conditions
+        self.module_list = nn.ModuleList(CouplingBlock(num_features, num_conditions, clamp) for _ in range(num_blocks))
+
+    def _condition(self, x: Tensor) -> Tensor:
+        condition = position_condition(self.num_conditions, x.shape[2], x.shape[3])
+        return condition.to(x).expand(len(x), -1, -1, -1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, C, H, W) -> z (B, C, H, W), log|det dz/dx| (B,)."""
+        condition = self._condition(x)
+        log_det = x.new_zeros(len(x))
+        for block in self.module_list:
+            x, block_log_det = block(x, condition)
+            log_det = log_det + block_log_det
+        return x, log_det
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """The x that `forward` maps to z."""
+        condition = self._condition(z)
+        for block in reversed(self.module_list):
+            z = block.inverse(z, condition)
+        return z
+
+
+class Permutation(nn.Module):
+    """A fixed random permutation of the planes: out[i] = x[perm[i]]."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.register_buffer("perm", torch.randperm(num_features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same with its planes in another order."""
+        return x[:, self.perm]
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """The x that `forward` maps to z."""
+        return z[:, self.perm.argsort()]
+
+
+class CrossConvs(nn.Module):
+    """Lets the levels exchange what they see at the size of the smallest map, as a residual."""
+
+    def __init__(self, planes: list[int]) -> None:
+        super().__init__()
+        self.planes = planes
+        width = sum(planes) // 4
+        self.conv1 = nn.Conv2d(sum(planes), width, 3, padding=1)
+        self.norm = LayerNorm2d(width, eps=LAYER_NORM_EPS)
+        self.conv2 = nn.Conv2d(width, sum(planes), 3, padding=1)
+
+    def forward(self, levels: list[Tensor]) -> list[Tensor]:
+        """Levels (B, C_l, H_l, W_l), the smallest last -> the same shapes."""
+        smallest = levels[-1].shape[-2:]
+        x = torch.cat([F.adaptive_avg_pool2d(level, smallest) for level in levels], dim=1)
+        x = F.relu(self.conv2(F.relu(self.norm(self.conv1(x)))))
+        return [
+            level + F.interpolate(part, size=level.shape[-2:], mode="bilinear", align_corners=True)
+            for level, part in zip(levels, x.split(self.planes, dim=1), strict=True)
+        ]
+
+
+class FusionSubnet(nn.Module):
+    """Scales and translations of one side of the fusion coupling from the other side, per level."""
+
+    def __init__(self, in_planes: list[int], out_planes: list[int]) -> None:
+        super().__init__()
+        self.cross_convs = CrossConvs(in_planes)
+        pairs = list(zip(in_planes, out_planes, strict=True))
+        self.conv_s = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in pairs)
+        self.conv_t = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in pairs)
+
+    def forward(self, levels: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Levels (B, in_l, H_l, W_l) -> s and t per level, (B, out_l, H_l, W_l)."""
+        levels = self.cross_convs(levels)
+        scales = [conv(level) for conv, level in zip(self.conv_s, levels, strict=True)]
+        translations = [conv(level) for conv, level in zip(self.conv_t, levels, strict=True)]
+        return scales, translations
+
+
+class FusionCoupling(nn.Module):
+    """One two-sided affine coupling over all levels (MSFlow section III-C).
+
+    y1 = e(s2) x1 + t2 with s2, t2 from all x2; y2 = e(s1) x2 + t1 with s1, t1 from all y1;
+    e(s) = exp(clamp 0.636 atan(s / clamp)) (GLOWCouplingBlock of FrEIA; Kingma & Dhariwal, "Glow",
+    NeurIPS 2018, section 3.3).
+    """
+
+    def __init__(self, num_features: list[int], clamp: float) -> None:
+        super().__init__()
+        self.clamp = clamp
+        self.first = [n // 2 for n in num_features]
+        self.second = [n - n // 2 for n in num_features]
+        self.subnet_1 = FusionSubnet(self.first, self.second)
+        self.subnet_2 = FusionSubnet(self.second, self.first)
+
+    def _log_scale(self, s: Tensor) -> Tensor:
+        return self.clamp * 0.636 * torch.atan(s / self.clamp)
+
+    def _split(self, levels: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        halves = [x.split([a, b], dim=1) for x, a, b in zip(levels, self.first, self.second, strict=True)]
+        return [x1 for x1, _ in halves], [x2 for _, x2 in halves]
+
+    def forward(self, levels: list[Tensor]) -> tuple[list[Tensor], Tensor]:
+        """Levels (B, C_l, H_l, W_l) -> z of the same shapes, log|det dz/dx| (B,)."""
+        x1, x2 = self._split(levels)
+        s2, t2 = self.subnet_2(x2)
+        y1 = [x * self._log_scale(s).exp() + t for x, s, t in zip(x1, s2, t2, strict=True)]
+        s1, t1 = self.subnet_1(y1)
+        y2 = [x * self._log_scale(s).exp() + t for x, s, t in zip(x2, s1, t1, strict=True)]
+        log_det = torch.stack([self._log_scale(s).sum(dim=(1, 2, 3)) for s in s1 + s2]).sum(dim=0)
+        z = [torch.cat(pair, dim=1).clamp(-FUSION_LIMIT, FUSION_LIMIT) for pair in zip(y1, y2, strict=True)]
+        return z, log_det
+
+    def inverse(self, z: list[Tensor]) -> list[Tensor]:
+        """The levels that `forward` maps to z (where it did not clamp)."""
+        y1, y2 = self._split(z)
+        s1, t1 = self.subnet_1(y1)
+        x2 = [(y - t) * (-self._log_scale(s)).exp() for y, s, t in zip(y2, s1, t1, strict=True)]
+        s2, t2 = self.subnet_2(x2)
+        x1 = [(y - t) * (-self._log_scale(s)).exp() for y, s, t in zip(y1, s2, t2, strict=True)]
+        return [torch.cat(pair, dim=1) for pair in zip(x1, x2, strict=True)]
+
+
+class FusionFlow(nn.Module):
+    """A permutation of the planes of every level, then one coupling across the levels."""
+
+    def __init__(self, num_features: list[int], clamp: float) -> None:
+        super().__init__()
+        self.module_list = nn.ModuleList([*(Permutation(n) for n in num_features), FusionCoupling(num_features, clamp)])
+
+    def forward(self, levels: list[Tensor]) -> tuple[list[Tensor], Tensor]:
+        """Levels (B, C_l, H_l, W_l) -> z of the same shapes, log|det dz/dx| (B,)."""
+        *permutations, coupling = self.module_list
+        return coupling([permute(x) for permute, x in zip(permutations, levels, strict=True)])
+
+    def inverse(self, z: list[Tensor]) -> list[Tensor]:
+        """The levels that `forward` maps to z."""
+        *permutations, coupling = self.module_list
+        return [permute.inverse(x) for permute, x in zip(permutations, coupling.inverse(z), strict=True)]
+
+
+class MSFlow(nn.Module):
+    """Pooling, parallel flows and fusion flow: the trained part of the detector.
+
+    `num_features`, `num_conditions` (multiples of 4) and `num_blocks` have one entry per pyramid level.
+    """
+
+    def __init__(
+        self,
+        num_features: list[int],
+        num_conditions: list[int],
+        num_blocks: list[int],
+        clamp: float,
+        pool_type: str,
+    ) -> None:
+        super().__init__()
+        self.pool = POOLINGS[pool_type]()
+        self.parallel_flows = nn.ModuleList(
+            ParallelFlow(f, c, n, clamp) for f, c, n in zip(num_features, num_conditions, num_blocks, strict=True)
+        )
+        self.fusion_flow = FusionFlow(num_features, clamp)
+
+    def forward(self, pyramid: list[Tensor]) -> tuple[list[Tensor], Tensor]:
+        """Pyramid of features, level l (B, C_l, H_l, W_l) -> z per pooled level, log|det J| (B,)."""
+        levels, log_dets = [], []
+        for flow, features in zip(self.parallel_flows, pyramid, strict=True):
+            level, log_det = flow(self.pool(features))
+            levels.append(level)
+            log_dets.append(log_det)
+        z, log_det = self.fusion_flow(levels)
+        return z, log_det + torch.stack(log_dets).sum(dim=0)
+
+    def inverse(self, z: list[Tensor]) -> list[Tensor]:
+        """The pooled pyramid that `forward` maps to z."""
+        return [flow.inverse(x) for flow, x in zip(self.parallel_flows, self.fusion_flow.inverse(z), strict=True)]
+
+
+def negative_log_likelihood(z: list[Tensor], log_det: Tensor) -> Tensor:
+    """The loss of MSFlow: mean over the batch of sum_l 1/2 sum z_l^2 - log|det J|, up to a constant. Scalar."""
+    energy = torch.stack([0.5 * level.square().sum(dim=(1, 2, 3)) for level in z]).sum(dim=0)
+    return (energy - log_det).mean()

@@ -1,0 +1,46 @@
+"""From the flows' z to anomaly score maps and picture scores (MSFlow section III-D)."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def log_likelihood_maps(z: list[Tensor]) -> list[Tensor]:
+    """Per level the log-likelihood of every place, up to a constant: -1/2 mean_c z^2.
+
+    z (B, C_l, H_l, W_l) -> (B, H_l, W_l).
+    """
+    return [-0.5 * level.square().mean(dim=1) for level in z]
+
+
+def _resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=True)[:, 0]
+
+
+def _picture_max(maps: Tensor) -> Tensor:
+    return maps.amax(dim=(1, 2), keepdim=True)
+
+
+def add_score_map(logp: list[Tensor], size: tuple[int, int]) -> Tensor:
+    """MSFlow's "add": likelihoods relative to the picture's most likely place, summed over the levels.
+
+    p = sum_l resize(exp(logp_l - max logp_l)); score = max p - p. Log-likelihood maps (B, H_l, W_l) -> (B, H, W).
+    """
+    p = torch.stack([_resize((level - _picture_max(level)).exp(), size) for level in logp]).sum(dim=0)
+    return _picture_max(p) - p
+
+
+def mul_score_map(logp: list[Tensor], size: tuple[int, int]) -> Tensor:
+    """MSFlow's "mul": log-likelihoods summed over the levels, so that likelihoods multiply.
+
+    q = sum_l resize(logp_l); p = exp(q - max q); score = max p - p. Log-likelihood maps (B, H_l, W_l) -> (B, H, W).
+    """
+    q = torch.stack([_resize(level, size) for level in logp]).sum(dim=0)
+    p = (q - _picture_max(q)).exp()
+    return _picture_max(p) - p
+
+
+def picture_scores(mul_map: Tensor, top_k: float) -> Tensor:
+    """One score per picture: the mean of the highest `top_k` share of its "mul" map. (B, H, W) -> (B,)."""
+    pixels = mul_map.flatten(1)
+    return pixels.topk(max(1, int(pixels.shape[1] * top_k)), dim=1).values.mean(dim=1)

@@ -1,0 +1,121 @@
+"""The folder of a run and the score files that a test leaves in it.
+
+`<work_dir>/<version>/<dataset>/<class>/` holds checkpoints, config.json and log.jsonl; its `scores/` holds one
+entry per sample in anomaly_score.npy, labels.npy, filenames.npy and the score maps (N, H, W), and the config.json
+they were made with.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from config import Config, load_config, make_parser, recorded_config
+from data.telemanom import TelemanomSource
+from datasets import DATASETS
+from errors import InputError
+
+CONFIG_FILE = "config.json"
+MAP_NAMES = ("add", "mul")
+
+
+def version(config: Config) -> str:
+    """The name of the model's make, e.g. msflow_wide_resnet50_2_avgpool_pl258."""
+    blocks = "".join(str(n) for n in config.parallel_blocks)
+    return f"msflow_{config.extractor}_{config.pool_type}pool_pl{blocks}"
+
+
+def run_folder(config: Config, class_name: str, root: Path = Path()) -> Path:
+    """Where the run of a class lies; a relative `work_dir` lies under `root`."""
+    return root / config.work_dir / version(config) / config.dataset / class_name
+
+
+def map_file(scores_folder: Path, name: str) -> Path:
+    """The file of the score maps `name`, add or mul."""
+    return scores_folder / f"anomaly_score_map_{name}.npy"
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a test run left: N samples, in one order throughout.
+
+    `filenames` (N,) text, `labels` (N,) 0/1, `picture_scores` (N,), `maps` by name (N, H, W), read from disk on use;
+    `config` and `weights` tell which run it was.
+    """
+
+    folder: Path
+    filenames: NDArray[np.str_]
+    labels: NDArray[np.integer]
+    picture_scores: NDArray[np.floating]
+    maps: dict[str, NDArray[np.floating]]
+    config: Config
+    weights: str
+
+    @property
+    def channels(self) -> list[str]:
+        """The names of the samples: their files' names without the ending."""
+        return [Path(name).stem for name in self.filenames]
+
+
+def open_scores(folder: Path) -> Scores:
+    """Read and check the score files of a test run.
+
+    Raises InputError where a file is missing or damaged, or where the files are not of one run.
+    """
+    arrays = {name: _read(folder / f"{name}.npy") for name in ("filenames", "labels", "anomaly_score")}
+    maps = {name: _read(map_file(folder, name)) for name in MAP_NAMES}
+    counts = {name: len(array) for name, array in {**arrays, **maps}.items()}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{name} {count}" for name, count in counts.items())
+        raise InputError(f"{folder}: score files of different runs: samples per file {listed}. Run --mode test again.")
+    config = recorded_config(folder / CONFIG_FILE)
+    weights = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))["weights"]
+    return Scores(folder, arrays["filenames"], arrays["labels"], arrays["anomaly_score"], maps, config, weights)
+
+
+def _read(path: Path) -> NDArray[Any]:
+    try:
+        return np.load(path, allow_pickle=False, mmap_mode="r")
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: missing. Make the scores first: python main.py --mode test.") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: is damaged ({error}). Run main.py --mode test again.") from error
+
+
+def check_channels(scores: Scores, known: list[str]) -> None:
+    """Raises InputError where a score file names a channel that the data set does not have."""
+    strangers = [channel for channel in scores.channels if channel not in known]
+    if strangers:
+        raise InputError(
+            f"{scores.folder / 'filenames.npy'}: score files of another data set: {len(strangers)} "
+            f"of {len(scores.channels)} channels unknown here, first {strangers[0]!r}. Set --data-path or --scores-dir."
+        )
+
+
+def scores_parser(
+    description: str | None, flags: list[str], argv: list[str] | None
+) -> tuple[Path, Config, TelemanomSource]:
+    """The command line shared by the two scripts that read scores: scores folder, settings, data set.
+
+    Without --scores-dir the folder is that of the run which the settings describe; with it, the settings are those
+    the scores were made with. `flags` names the settings that the script lets the command line change.
+    """
+    shared = ["dataset", "data_path", "class_names", "work_dir", "extractor", "pool_type", "parallel_blocks"]
+    parser = make_parser(description or "", [*flags, *shared])
+    parser.add_argument(
+        "--root-dir", type=Path, default=Path(), help="folder that relative paths start from (default: .)"
+    )
+    parser.add_argument("--scores-dir", type=Path, help="folder with the score files of a test run")
+    given = vars(parser.parse_args(argv))
+    root, folder, recipe = given.pop("root_dir"), given.pop("scores_dir"), given.pop("config")
+    base = None if folder is None else vars(recorded_config(folder / CONFIG_FILE))
+    config = load_config(recipe, given, base)
+    data = DATASETS[config.dataset]
+    if not data.is_series:
+        raise InputError(f"dataset = {config.dataset}: pictures have no time steps. Choose smap, msl or sample.")
+    if folder is None:
+        folder = run_folder(config, data.classes(config, root)[0], root) / "scores"
+    return folder, config, data.open(config, root)
