@@ -8,6 +8,7 @@ import argparse
 import ast
 import json
 import math
+import re
 import sys
 import tokenize
 import types
@@ -21,6 +22,7 @@ from atomic import atomic_file
 from errors import InputError, unknown_name
 
 DEFAULT_FILE = Path(__file__).with_name("default.py")
+SETTING_FORM = "Write settings as `name: type = value  # help`."
 Config = typing.Any  # a frozen dataclass with one field per setting of default.py, made by load_config
 
 POSITIVE = {
@@ -28,7 +30,7 @@ POSITIVE = {
     "sub_epochs", "lr", "lr_warmup_from", "lr_decay_milestones", "lr_decay_gamma", "grad_clip", "top_k",
 }  # fmt: skip
 NOT_NEGATIVE = {"seed", "num_workers", "smap_used_dims", "lr_warmup_epochs", "vis_top_k"}
-AT_MOST_ONE = {"top_k", "lr_warmup_from", "lr_decay_gamma"}
+AT_MOST = {"top_k": 1, "lr_warmup_from": 1, "lr_decay_gamma": 1, "seed": 2**32 - 1}
 LENGTHS = {"smap_used_dims": 3, "img_mean": 3, "img_std": 3, "c_conds": 3, "parallel_blocks": 3}
 NOT_EMPTY = {"class_names", "dataset", "extractor", "weights", "work_dir"}
 
@@ -55,15 +57,15 @@ def read_settings(path: Path) -> dict[str, Setting]:
     for line in tree.body:
         if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
             name = line.target.id
+            if name not in namespace:
+                raise InputError(f"{path}, line {line.lineno}: {name} has no value. {SETTING_FORM}")
             kind = eval(compile(ast.Expression(line.annotation), str(path), "eval"), namespace)
             above = [helps[number] for number in headings if number < line.lineno]
             group = above[-1] if above else "Settings"
             settings[name] = Setting(name, kind, namespace[name], helps.get(line.end_lineno or 0, ""), group)
         elif isinstance(line, ast.Assign):
             target = ast.unparse(line.targets[0])
-            raise InputError(
-                f"{path}, line {line.lineno}: {target} has no type. Write settings as `name: type = value  # help`."
-            )
+            raise InputError(f"{path}, line {line.lineno}: {target} has no type. {SETTING_FORM}")
     return settings
 
 
@@ -88,6 +90,8 @@ def _recipe_values(path: Path, settings: dict[str, Setting]) -> dict[str, typing
     for name in names:
         if name not in settings:
             raise InputError(f"{path}: {unknown_name('setting', name, list(settings))}")
+        if name not in namespace:
+            raise InputError(f"{path}: {name} gets no value. Give it one, or take the line out.")
     return {name: namespace[name] for name in names}
 
 
@@ -162,8 +166,8 @@ def _check(setting: Setting, value: typing.Any, where: str) -> typing.Any:
         raise wrong("numbers above 0")
     if setting.name in NOT_NEGATIVE and any(v < 0 for v in numbers):
         raise wrong("numbers from 0 on")
-    if setting.name in AT_MOST_ONE and any(v > 1 for v in numbers):
-        raise wrong("numbers up to 1")
+    if any(v > AT_MOST.get(setting.name, math.inf) for v in numbers):
+        raise wrong(f"numbers up to {AT_MOST[setting.name]}")
     if setting.name == "c_conds" and any(v % 4 for v in numbers):
         raise wrong("multiples of 4")
     if setting.name == "input_size" and any(v < 32 for v in numbers):
@@ -173,6 +177,11 @@ def _check(setting: Setting, value: typing.Any, where: str) -> typing.Any:
 
 class _Parser(argparse.ArgumentParser):
     """Takes `--batch_size` for `--batch-size`, and guesses what an unknown flag was meant to be."""
+
+    def __init__(self, *args: typing.Any, **options: typing.Any) -> None:
+        super().__init__(*args, **options)
+        # before Python 3.14 argparse takes -1e-5 for a flag
+        self._negative_number_matcher = re.compile(r"-\.?\d")
 
     def parse_known_args(self, args=None, namespace=None):
         words = [_hyphenated(word) for word in (sys.argv[1:] if args is None else args)]
@@ -270,6 +279,8 @@ def recorded_config(path: Path) -> Config:
         defaults = {name: setting.default for name, setting in settings.items()}
         recorded = defaults | json.loads(path.read_text(encoding="utf-8"))["settings"]
         checked = {name: _check(settings[name], value, str(path)) for name, value in recorded.items()}
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: missing. Make the scores first: python main.py --mode test.") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: is not the config.json of a run ({error}). Run main.py again.") from error
     return make_dataclass("Config", checked, frozen=True)(**checked)

@@ -23,6 +23,7 @@ from layouts import Stretch
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 CONSTANT_STD = 1e-6  # a column that varies less than this is taken as constant and not scaled
+VISA_COLUMNS = {"object", "split", "image", "mask"}
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
 
 Sample = tuple[NDArray[np.float32], int, NDArray[np.uint8]]
@@ -156,9 +157,9 @@ class PictureDataset:
 
 def _read_picture(path: Path) -> Image.Image:
     try:
-        picture = Image.open(path)
-        picture.load()
-    except OSError as error:  # PIL's own error for a damaged file is one too
+        with Image.open(path) as picture:
+            picture.load()
+    except (OSError, SyntaxError) as error:  # a broken chunk of a PNG is a SyntaxError to PIL
         raise InputError(f"{path}: is not a readable picture ({error}). Fetch the data again.") from error
     return picture
 
@@ -240,7 +241,11 @@ def read_visa(folder: Path, class_name: str, split: str) -> list[PictureFile]:
         files = read_mvtec(folder, class_name, split)
         return [PictureFile(f.path, f.mask and f.mask.with_name(f"{f.path.stem}.png")) for f in files]
     with table.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["object"] == class_name and row["split"] == split]
+        reader = csv.DictReader(file)
+        missing = VISA_COLUMNS - set(reader.fieldnames or ())
+        if missing:
+            raise InputError(f"{table}: has no column {', '.join(sorted(missing))}. Fetch the file again.")
+        rows = [row for row in reader if row["object"] == class_name and row["split"] == split]
     return [PictureFile(folder / row["image"], folder / row["mask"] if row["mask"] else None) for row in rows]
 
 

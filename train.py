@@ -9,6 +9,7 @@ import math
 import platform
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,10 +134,11 @@ def train(run: Run) -> None:
         progress = load_checkpoint(last, run.flow, optimizer)
         _check_extractor(last, run, progress)
         print(f"Continues after meta epoch {progress.epoch} of {last}.")
-    pictures = run.data.dataset(config, run.class_name, "train", progress.img_mean, progress.img_std)
-    test_pictures = None
-    if not run.data.is_series:
-        test_pictures = run.data.dataset(config, run.class_name, "test", progress.img_mean, progress.img_std)
+    # the test split is opened too, so that a bad file in it is found now and not after hours of training
+    pictures, test_pictures = (
+        run.data.dataset(config, run.class_name, split, progress.img_mean, progress.img_std)
+        for split in ("train", "test")
+    )
     save_config(run.folder / CONFIG_FILE, config, _facts(run, progress))
     tracker = Tracker(run.folder, config, progress.epoch)
     steps = math.ceil(len(pictures) / config.batch_size)
@@ -151,7 +153,7 @@ def train(run: Run) -> None:
                     left = (time.monotonic() - started[0]) / (progress.step - started[1]) * (total - progress.step)
                     print(_line(config, record) + f"  left {tqdm.format_interval(left)}", flush=True)
             progress.epoch = epoch + 1
-            if test_pictures is not None:
+            if not run.data.is_series:
                 metrics = _evaluate(run, test_pictures)
                 tracker.log(progress.epoch * config.sub_epochs, epoch=progress.epoch, **metrics)
                 tqdm.write(f"meta epoch {progress.epoch}/{config.meta_epochs}  {format_metrics(metrics)}")
@@ -165,6 +167,14 @@ def _line(config: Config, record: dict[str, Any]) -> str:
         f"meta epoch {record['epoch']}/{config.meta_epochs}, sub-epoch {record['sub_epoch']}/{config.sub_epochs}  "
         f"loss {record['loss']:.2f}  lr {record['lr']:.2e}  {record['seconds']:.1f} s"
     )
+
+
+def _batches(run: Run, pictures: PictureDataset | SMAPDataset, **order: Any) -> Iterator[list[torch.Tensor]]:
+    """Batches (pictures, labels, masks) of a data set, loaded as the settings say."""
+    try:
+        yield from DataLoader(pictures, run.config.batch_size, num_workers=run.config.num_workers, **order)
+    except InputError as error:  # one of a loading process comes with that process's traceback before it
+        raise InputError(str(error).rsplit("InputError: ", 1)[-1].strip()) from error
 
 
 def _sub_epoch(
@@ -181,9 +191,8 @@ def _sub_epoch(
     config, start, losses = run.config, time.monotonic(), []
     # the order depends on seed and sub-epoch alone, so a continued run needs no generator's state
     order = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch * config.sub_epochs + sub_epoch)
-    loader = DataLoader(pictures, config.batch_size, shuffle=True, generator=order, num_workers=config.num_workers)
     run.flow.train()
-    for batch, (images, _, _) in enumerate(loader):
+    for batch, (images, _, _) in enumerate(_batches(run, pictures, shuffle=True, generator=order)):
         rate = learning_rate(config, progress.step, steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
@@ -256,11 +265,10 @@ def _score(
     size = run.config.input_size
     scores = np.empty(len(pictures), dtype=np.float32)
     masks = np.empty((len(pictures), *size), dtype=np.uint8)
-    loader = DataLoader(pictures, run.config.batch_size, num_workers=run.config.num_workers)
     run.flow.eval()
     start = 0
     with torch.inference_mode(), progress_bar(len(pictures), desc=f"Score {run.class_name}", unit="picture") as bar:
-        for images, _, batch_masks in loader:
+        for images, _, batch_masks in _batches(run, pictures):
             z, _ = run.flow(run.extractor(images.to(run.device, non_blocking=True)))
             logp = log_likelihood_maps(z)
             mul_map = mul_score_map(logp, size)

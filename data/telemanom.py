@@ -122,6 +122,7 @@ def _read_array(path: Path, mmap_mode: str | None = None) -> NDArray:
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path}: is truncated, pickled or no .npy file ({error}). Fetch it again.") from error
     if not isinstance(array, np.ndarray):
+        array.close()
         raise InputError(f"{path}: is an archive, expected one array of shape (T, D). Save it with numpy.save.")
     return array
 

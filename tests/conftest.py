@@ -1,0 +1,55 @@
+"""Fixtures that several test modules share: data folders and short runs of the real entry point."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("MPLBACKEND", "agg")
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def shared_file(name: str) -> Path:
+    """A file of the developers' folder beside the repository; skips the test where there is none."""
+    path = SHARED / name
+    if not path.exists():
+        pytest.skip(f"needs ../shared/{name}, which only developers and CI have")
+    return path
+
+
+def write_telemanom(folder: Path, lengths: dict[str, tuple[int, int]], columns: int = 4, seed: int = 0) -> Path:
+    """Random telemetry of spacecraft SMAP: channel -> (train, test) steps; an eighth of each test is labelled."""
+    rng = np.random.default_rng(seed)
+    rows = ["chan_id,spacecraft,anomaly_sequences,class,num_values"]
+    for channel, steps in lengths.items():
+        for split, length in zip(("train", "test"), steps, strict=True):
+            (folder / split).mkdir(parents=True, exist_ok=True)
+            series = rng.integers(0, 2, (length, columns)).astype(float)
+            series[:, 0] = np.sin(np.arange(length) / 7) + 0.1 * rng.normal(size=length)
+            np.save(folder / split / f"{channel}.npy", series)
+        start, end = steps[1] // 2, steps[1] // 2 + steps[1] // 8
+        rows.append(f'{channel},SMAP,"[[{start}, {end}]]",[point],{steps[1]}')
+    (folder / "labeled_anomalies.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+@pytest.fixture
+def telemetry(tmp_path: Path) -> Path:
+    """A folder with three short channels."""
+    return write_telemanom(tmp_path / "telemetry", {"P-1": (120, 200), "S-1": (90, 260), "E-1": (150, 180)})
+
+
+def tiny_flags(data_path: Path, work_dir: Path) -> list[str]:
+    """Flags of a run on telemetry that takes about a second."""
+    return [
+        *("--dataset", "smap", "--data-path", str(data_path), "--work-dir", str(work_dir)),
+        *("--extractor", "resnet18", "--weights", "random", "--input-size", "32", "64", "--batch-size", "2"),
+        *("--parallel-blocks", "1", "1", "1", "--c-conds", "4", "4", "4", "--meta-epochs", "2", "--sub-epochs", "2"),
+    ]
+
+
+def tiny_folder(work_dir: Path) -> Path:
+    """Where a run with `tiny_flags` lies."""
+    return work_dir / "msflow_resnet18_avgpool_pl111" / "smap" / "SMAP"

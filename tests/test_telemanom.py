@@ -1,0 +1,211 @@
+"""Reading telemetry folders: nestings, labels, and every way in which a file can be bad."""
+
+import io
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import shared_file, write_telemanom
+
+from data.telemanom import TelemanomSource
+from datasets import DATASETS, SMAPDataset, chosen_columns
+from errors import InputError
+
+
+@pytest.mark.parametrize("nested", ["", "data", "data/data"])
+def test_the_published_nestings(tmp_path: Path, nested: str) -> None:
+    folder = write_telemanom(tmp_path / "made", {"P-1": (50, 80)})
+    root = tmp_path / "root"
+    (root / nested).mkdir(parents=True)
+    (folder / "labeled_anomalies.csv").rename(root / "labeled_anomalies.csv")
+    for split in ("train", "test"):
+        (folder / split).rename(root / nested / split)
+    source = TelemanomSource(root, "SMAP")
+    assert source.channels == ["P-1"]
+    assert source.series("P-1", "test").shape == (80, 4)
+    assert source.path("P-1", "test") == root / nested / "test" / "P-1.npy"
+
+
+def test_kaggles_folder_is_found_without_a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_telemanom(tmp_path / "1" / "data" / "data", {"P-1": (50, 80)})
+    (tmp_path / "1" / "data" / "data" / "labeled_anomalies.csv").rename(tmp_path / "1" / "labeled_anomalies.csv")
+    monkeypatch.chdir(tmp_path)
+
+    class NoPath:
+        data_path = ""
+
+    assert DATASETS["smap"].open(NoPath).series("P-1", "train").shape == (50, 4)
+
+
+def labelled(tmp_path: Path, rows: str, steps: int = 20) -> TelemanomSource:
+    folder = write_telemanom(tmp_path / "labelled", {"P-1": (10, steps), "P-2": (10, steps)})
+    (folder / "labeled_anomalies.csv").write_text("chan_id,spacecraft,anomaly_sequences,class,num_values\n" + rows)
+    return TelemanomSource(folder, "SMAP")
+
+
+def test_labels_are_inclusive_and_the_later_row_wins(tmp_path: Path) -> None:
+    source = labelled(
+        tmp_path,
+        'P-2,SMAP,"[[1, 2]]",[point],20\nP-1,SMAP,"[[15, 19], [3, 4]]",[point],20\n'
+        'M-1,MSL,"[[0, 1]]",[point],20\nP-2,SMAP,"[[5, 5]]",[point],20\n',
+    )
+    assert source.channels == ["P-2", "P-1"]
+    assert np.flatnonzero(source.timestep_labels("P-2")).tolist() == [5]
+    assert np.flatnonzero(source.timestep_labels("P-1")).tolist() == [3, 4, 15, 16, 17, 18, 19]
+
+
+def test_intervals_out_of_range_or_reversed_are_clipped_with_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    source = labelled(tmp_path, 'P-1,SMAP,"[[-3, 1], [18, 40], [9, 7], [5, 5]]",[point],20\n')
+    assert np.flatnonzero(source.timestep_labels("P-1")).tolist() == [0, 1, 5, 18, 19]
+    source.timestep_labels("P-1")
+    warnings = capsys.readouterr().err.splitlines()
+    assert len(warnings) == 1  # said once, though asked twice
+    assert "channel P-1: 3 interval(s) reversed or outside its 20 steps" in warnings[0]
+    assert str(source.label_path) in warnings[0]
+
+
+@pytest.mark.parametrize(
+    "text", ["[[1, 2, 3]]", "[[1 2]]", "5", "[[1.5, 2]]", '[["a", "b"]]', "[[true, 2]]", "{}x", ""]
+)
+def test_malformed_intervals_name_line_and_channel(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InputError, match="line 2, channel P-1: anomaly_sequences is .* expected a list like"):
+        labelled(tmp_path, 'P-1,SMAP,"{}",[point],20\n'.format(text.replace('"', '""')))
+
+
+def test_a_channel_without_any_interval_is_normal(tmp_path: Path) -> None:
+    source = labelled(tmp_path, "P-1,SMAP,[],[],20\n")
+    assert source.timestep_labels("P-1").sum() == 0
+    assert not source.has_anomaly("P-1")
+
+
+def bytes_of(save, *arguments) -> bytes:
+    buffer = io.BytesIO()
+    save(buffer, *arguments)
+    return buffer.getvalue()
+
+
+SERIES = bytes_of(np.save, np.zeros((50, 4)))
+BAD_FILES = {
+    "truncated": (SERIES[:-100], "is truncated, pickled or no .npy file"),
+    "cut in its header": (SERIES[:20], "is truncated, pickled or no .npy file"),
+    "without a byte": (b"", "is truncated, pickled or no .npy file"),
+    "pickled": (pickle.dumps([1, 2]), "is truncated, pickled or no .npy file"),
+    "of objects": (bytes_of(np.save, np.array([[{}]], dtype=object)), "is truncated, pickled or no .npy file"),
+    "archive": (bytes_of(np.savez, np.zeros((5, 4))), "is an archive"),
+    "empty": (bytes_of(np.save, np.zeros((0, 4))), r"is empty, of shape \(0, 4\)"),
+    "three-dimensional": (bytes_of(np.save, np.zeros((5, 4, 2))), r"of shape \(5, 4, 2\), expected numbers of shape"),
+    "one-dimensional": (bytes_of(np.save, np.zeros(5)), r"of shape \(5,\), expected numbers of shape \(T, D\)"),
+    "text": (bytes_of(np.save, np.full((5, 4), "x")), r"is <U1 of shape \(5, 4\), expected numbers"),
+}
+
+
+@pytest.mark.parametrize("name", list(BAD_FILES))
+def test_bad_channel_files(telemetry: Path, name: str) -> None:
+    content, message = BAD_FILES[name]
+    path = telemetry / "train" / "P-1.npy"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message) as error:
+        TelemanomSource(telemetry, "SMAP").series("P-1", "train")
+    assert str(error.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_name_channel_and_first_step(telemetry: Path, value: float) -> None:
+    path = telemetry / "test" / "S-1.npy"
+    series = np.load(path)
+    series[17, 1] = series[30, 0] = value
+    np.save(path, series)
+    with pytest.raises(InputError, match=f"channel S-1 has {value} at step 17 .and 1 more steps"):
+        TelemanomSource(telemetry, "SMAP").series("S-1", "test")
+
+
+def test_a_channel_missing_in_one_split(telemetry: Path) -> None:
+    (telemetry / "test" / "E-1.npy").unlink()
+    with pytest.raises(InputError, match="E-1.npy: missing, though E-1 has a label row"):
+        TelemanomSource(telemetry, "SMAP").series("E-1", "test")
+
+
+def test_folders_that_are_none(telemetry: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere: does not exist\. Accepted: .*data/data.*data\.download smap"):
+        TelemanomSource(tmp_path / "nowhere", "SMAP")
+    with pytest.raises(InputError, match=r"is not a folder of SMAP / MSL telemetry\. Accepted"):
+        TelemanomSource(tmp_path, "SMAP")
+    with pytest.raises(InputError, match="has no row of spacecraft MSL"):
+        TelemanomSource(telemetry, "MSL")
+    (telemetry / "labeled_anomalies.csv").write_text("channel,from,to\n")
+    with pytest.raises(InputError, match="has no column anomaly_sequences, chan_id, spacecraft"):
+        TelemanomSource(telemetry, "SMAP")
+
+
+def test_fewer_columns_than_asked_for(telemetry: Path) -> None:
+    with pytest.raises(InputError, match="channel P-1 has 4 columns, smap_used_dims asks for column 7"):
+        chosen_columns(TelemanomSource(telemetry, "SMAP"), "P-1", "train", (0, 1, 7))
+
+
+def test_unknown_channels_are_named_with_a_guess(telemetry: Path) -> None:
+    source = TelemanomSource(telemetry, "SMAP")
+    assert source.select(("E-1", "P-1")) == ["P-1", "E-1"]
+    with pytest.raises(InputError, match=r"unknown channel of .* 'P-11'\. Did you mean 'P-1'\? Known: P-1, S-1, E-1"):
+        source.select(("P-11",))
+
+
+def test_pictures_of_channels(telemetry: Path) -> None:
+    source = TelemanomSource(telemetry, "SMAP")
+    mean, std = (0.1, 0.2, 0.3), (1.0, 2.0, 0.5)
+    pictures = SMAPDataset(source, ["P-1", "S-1"], "test", (32, 64), (0, 2, 2), mean, std)
+    picture, label, mask = pictures[1]
+    assert picture.shape == (3, 32, 64) and picture.dtype == np.float32
+    assert label == 1 and mask.shape == (32, 64) and not mask.any()
+    assert (picture == picture[:, :1]).all()
+    drawn = source.series("S-1", "test")[:, [0, 2, 2]]
+    steps = (np.arange(64) + 0.5) * len(drawn) / 64 - 0.5
+    by_hand = [np.interp(steps, np.arange(len(drawn)), column) for column in ((drawn - mean) / std).T]
+    np.testing.assert_allclose(picture[:, 7], by_hand, atol=1e-5)
+
+
+def test_auto_normalisation_is_that_of_the_training_steps(telemetry: Path) -> None:
+    for path in (telemetry / "train").iterdir():
+        series = np.load(path)
+        series[:, 2] = 0.75  # never varies
+        np.save(path, series)
+
+    class Settings:
+        data_path, class_names, smap_used_dims = str(telemetry), ("P-1", "S-1"), (0, 2, 1)
+
+    mean, std = DATASETS["smap"].normalisation(Settings, "any")
+    steps = np.concatenate([np.load(telemetry / "train" / f"{name}.npy") for name in ("P-1", "S-1")])
+    np.testing.assert_allclose(mean, steps[:, [0, 2, 1]].mean(axis=0))
+    np.testing.assert_allclose(std, [steps[:, 0].std(), 1.0, steps[:, 1].std()])
+
+
+def test_names_of_selections(telemetry: Path) -> None:
+    class Settings:
+        data_path, class_names = str(telemetry), ("all",)
+
+    data = DATASETS["smap"]
+    assert data.classes(Settings) == ["SMAP"]
+    Settings.class_names = ("S-1", "P-1")
+    assert data.classes(Settings) == ["P-1_S-1"]
+
+
+@pytest.mark.parametrize(
+    ("spacecraft", "num_channels", "num_steps", "num_anomalous"),
+    [("SMAP", 54, 435826, 55817), ("MSL", 27, 73729, 7766)],
+)
+def test_counts_of_the_real_data(
+    tmp_path: Path, spacecraft: str, num_channels: int, num_steps: int, num_anomalous: int
+) -> None:
+    for split in ("train", "test"):
+        (tmp_path / split).mkdir()
+        with np.load(shared_file(f"data/smap/{spacecraft.lower()}_{split}.npz"), allow_pickle=False) as arrays:
+            for channel in arrays.files:
+                np.save(tmp_path / split / f"{channel}.npy", arrays[channel][:, :1])
+    (tmp_path / "labeled_anomalies.csv").write_bytes(shared_file("data/smap/labeled_anomalies.csv").read_bytes())
+    source = TelemanomSource(tmp_path, spacecraft)
+    labels = [source.timestep_labels(channel) for channel in source.channels]
+    assert len(labels) == num_channels
+    assert sum(map(len, labels)) == num_steps
+    assert sum(int(channel.sum()) for channel in labels) == num_anomalous
