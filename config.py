@@ -29,9 +29,18 @@ POSITIVE = {
     "input_size", "img_std", "c_conds", "parallel_blocks", "clamp_alpha", "batch_size", "meta_epochs",
     "sub_epochs", "lr", "lr_warmup_from", "lr_decay_milestones", "lr_decay_gamma", "grad_clip", "top_k",
 }  # fmt: skip
-NOT_NEGATIVE = {"seed", "num_workers", "smap_used_dims", "lr_warmup_epochs", "vis_top_k"}
+NOT_NEGATIVE = {
+    "seed", "num_workers", "smap_used_dims", "lr_warmup_epochs", "vis_top_k", "merge_gap", "widen", "vus_window",
+    "bootstrap",
+}  # fmt: skip
 AT_MOST = {"top_k": 1, "lr_warmup_from": 1, "lr_decay_gamma": 1, "seed": 2**32 - 1}
 LENGTHS = {"smap_used_dims": 3, "img_mean": 3, "img_std": 3, "c_conds": 3, "parallel_blocks": 3}
+PATTERNS = {
+    "threshold": (
+        r"pot|q(0(\.\d+)?|1(\.0+)?)|[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?",
+        "pot, a quantile of the training scores such as q0.99, or a number",
+    )
+}
 NOT_EMPTY = {"class_names", "dataset", "extractor", "weights", "work_dir"}
 
 
@@ -168,6 +177,9 @@ def _check(setting: Setting, value: typing.Any, where: str) -> typing.Any:
         raise wrong("numbers from 0 on")
     if any(v > AT_MOST.get(setting.name, math.inf) for v in numbers):
         raise wrong(f"numbers up to {AT_MOST[setting.name]}")
+    pattern, meaning = PATTERNS.get(setting.name, ("", ""))
+    if pattern and not re.fullmatch(pattern, checked):
+        raise wrong(meaning)
     if setting.name == "c_conds" and any(v % 4 for v in numbers):
         raise wrong("multiples of 4")
     if setting.name == "input_size" and any(v < 32 for v in numbers):

@@ -18,6 +18,7 @@ from PIL import Image
 from data.sample import write_sample
 from data.telemanom import TelemanomSource
 from errors import InputError, unknown_name
+from labels import LabelRules
 from layouts import Stretch
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -91,7 +92,8 @@ class SeriesData:
         folder = next((place for place in places if place.exists()), places[0])
         if self.make and not folder.exists():
             self.make(folder)
-        return TelemanomSource(folder, self.spacecraft)
+        rules = LabelRules(config.duplicate_rows, config.labels, config.merge_gap, config.widen)
+        return TelemanomSource(folder, self.spacecraft, rules)
 
     def classes(self, config, root: Path = Path()) -> list[str]:
         """One name for the chosen channels: that of the spacecraft for all, else the channels' own."""

@@ -50,6 +50,20 @@ timestep_map: Literal["add", "mul"] = "add"  # score map that is read back as ti
 vis_top_k: int = 10  # heat maps to draw, of the channels with the highest scores
 save_npy: bool = False  # keep timestep_scores.npy and timestep_labels.npy beside the score maps
 
+# Labels of time steps
+duplicate_rows: Literal["last", "first", "union"] = "last"  # which label row of a channel counts, or all of them
+labels: Literal["inclusive", "exclusive"] = "inclusive"  # whether the last step of an interval is labelled
+merge_gap: int = 0  # join labelled intervals with fewer normal steps than this between them
+widen: int = 0  # steps by which every labelled interval grows on both sides
+drop: list[str] = []  # channels to leave out of the evaluation, such as P-2
+
+# Evaluation of time steps
+threshold: str = "pot"  # alarms: pot (peaks over threshold), a quantile of the training scores (q0.99), or a number
+vus_window: int = 100  # largest window of range-AUC and VUS, in steps
+bootstrap: int = 1000  # resamples of the channels behind the confidence intervals; 0: none
+point_adjust: bool = False  # also print the point-adjusted F1, beside that of the random score
+report: bool = True  # write pictures, report.html and metrics.json beside the scores
+
 # Logging, beside log.jsonl
 tensorboard: bool = False  # write TensorBoard events (needs the extra tensorboard)
 wandb: bool = False  # log to Weights & Biases (needs the extra wandb)

@@ -1,18 +1,11 @@
-"""Metrics of pictures (detection, localisation, PRO) and of time steps (AUROC, average precision)."""
-
-from dataclasses import dataclass
+"""Metrics of pictures: detection, localisation, per-region overlap (PRO)."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import ndimage
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+from sklearn.metrics import roc_curve
 
-
-def auroc(labels: ArrayLike, scores: ArrayLike) -> float | None:
-    """Area under the ROC curve, or None where the labels are all alike and there is no curve."""
-    if np.min(labels) == np.max(labels):
-        return None
-    return float(roc_auc_score(np.ravel(labels), np.ravel(scores)))
+from metrics.ranking import auroc
 
 
 def per_region_overlap(masks: NDArray, score_maps: NDArray, max_fpr: float = 0.3) -> float | None:
@@ -49,21 +42,3 @@ def picture_metrics(
     if with_pro:
         metrics["pro"] = per_region_overlap(masks, score_maps)
     return metrics
-
-
-@dataclass(frozen=True)
-class TimestepMetrics:
-    """Counts of time steps, their ROC AUC and average precision; None where only one class is present."""
-
-    num_steps: int
-    num_anomalous: int
-    auroc: float | None
-    average_precision: float | None
-
-
-def timestep_metrics(labels: NDArray, scores: NDArray) -> TimestepMetrics:
-    """Metrics over all time steps, without point adjustment. Labels 0/1 and scores, both (T,)."""
-    num_anomalous = int(labels.sum())
-    area = auroc(labels, scores)
-    precision = None if area is None else float(average_precision_score(labels, scores))
-    return TimestepMetrics(len(labels), num_anomalous, area, precision)

@@ -75,7 +75,7 @@ def draw_heat_map(scores: Scores, index: int, source: TelemanomSource, rank: int
 
 def run(argv: list[str] | None) -> None:
     """Find the scores, then export them."""
-    scores_folder, config, source = scores_parser(__doc__, ["vis_top_k"], argv)
+    scores_folder, config, source, _ = scores_parser(__doc__, ["vis_top_k"], argv)
     export(scores_folder, source, config.vis_top_k)
 
 

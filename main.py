@@ -46,7 +46,7 @@ def run(argv: list[str] | None) -> None:
         from export_smap_scores import export
 
         export(scores_folder, data.open(config), config.vis_top_k)
-        evaluate(scores_folder, data.open(config), config.timestep_map, config.save_npy)
+        evaluate(scores_folder, data.open(config), config)
     elif results and not data.is_series:
         print(f"Weights: {current.extractor.weights}")
         for class_name, metrics in results.items():

@@ -2,7 +2,7 @@
 
 `<work_dir>/<version>/<dataset>/<class>/` holds checkpoints, config.json and log.jsonl; its `scores/` holds one
 entry per sample in anomaly_score.npy, labels.npy, filenames.npy and the score maps (N, H, W), and the config.json
-they were made with.
+they were made with; for series `scores/train/` holds the same for the training split.
 """
 
 import json
@@ -19,6 +19,7 @@ from datasets import DATASETS
 from errors import InputError
 
 CONFIG_FILE = "config.json"
+TRAIN_SCORES = "train"  # folder beside the scores of the test split with those of the training split
 MAP_NAMES = ("add", "mul")
 
 
@@ -43,7 +44,7 @@ class Scores:
     """What a test run left: N samples, in one order throughout.
 
     `filenames` (N,) text, `labels` (N,) 0/1, `picture_scores` (N,), `maps` by name (N, H, W), read from disk on use;
-    `config` and `weights` tell which run it was.
+    `config` and `facts`, the rest of config.json, tell which run it was.
     """
 
     folder: Path
@@ -52,7 +53,12 @@ class Scores:
     picture_scores: NDArray[np.floating]
     maps: dict[str, NDArray[np.floating]]
     config: Config
-    weights: str
+    facts: dict[str, Any]
+
+    @property
+    def weights(self) -> str:
+        """The weights of the extractor, in words."""
+        return self.facts["weights"]
 
     @property
     def channels(self) -> list[str]:
@@ -72,8 +78,9 @@ def open_scores(folder: Path) -> Scores:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
         raise InputError(f"{folder}: score files of different runs: samples per file {listed}. Run --mode test again.")
     config = recorded_config(folder / CONFIG_FILE)
-    weights = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))["weights"]
-    return Scores(folder, arrays["filenames"], arrays["labels"], arrays["anomaly_score"], maps, config, weights)
+    facts = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    del facts["settings"]
+    return Scores(folder, arrays["filenames"], arrays["labels"], arrays["anomaly_score"], maps, config, facts)
 
 
 def _read(path: Path) -> NDArray[Any]:
@@ -96,12 +103,13 @@ def check_channels(scores: Scores, known: list[str]) -> None:
 
 
 def scores_parser(
-    description: str | None, flags: list[str], argv: list[str] | None
-) -> tuple[Path, Config, TelemanomSource]:
-    """The command line shared by the two scripts that read scores: scores folder, settings, data set.
+    description: str | None, flags: list[str], argv: list[str] | None, switches: dict[str, str] | None = None
+) -> tuple[Path, Config, TelemanomSource, set[str]]:
+    """The command line shared by the two scripts that read scores: scores folder, settings, data set, switches set.
 
     Without --scores-dir the folder is that of the run which the settings describe; with it, the settings are those
-    the scores were made with. `flags` names the settings that the script lets the command line change.
+    the scores were made with. `flags` names the settings that the script lets the command line change, `switches`
+    further flags of its own, name -> help.
     """
     shared = ["dataset", "data_path", "class_names", "work_dir", "extractor", "pool_type", "parallel_blocks"]
     parser = make_parser(description or "", [*flags, *shared])
@@ -109,7 +117,10 @@ def scores_parser(
         "--root-dir", type=Path, default=Path(), help="folder that relative paths start from (default: .)"
     )
     parser.add_argument("--scores-dir", type=Path, help="folder with the score files of a test run")
+    for name, text in (switches or {}).items():
+        parser.add_argument(f"--{name}", action="store_true", help=text)
     given = vars(parser.parse_args(argv))
+    set_switches = {name for name in switches or {} if given.pop(name.replace("-", "_"))}
     root, folder, recipe = given.pop("root_dir"), given.pop("scores_dir"), given.pop("config")
     base = None if folder is None else vars(recorded_config(folder / CONFIG_FILE))
     config = load_config(recipe, given, base)
@@ -118,4 +129,4 @@ def scores_parser(
         raise InputError(f"dataset = {config.dataset}: pictures have no time steps. Choose smap, msl or sample.")
     if folder is None:
         folder = run_folder(config, data.classes(config, root)[0], root) / "scores"
-    return folder, config, data.open(config, root)
+    return folder, config, data.open(config, root), set_switches

@@ -31,7 +31,7 @@ from models.checkpoints import Progress, load_checkpoint, save_checkpoint
 from models.extractors import Extractor, build_extractor
 from models.flows import MSFlow, negative_log_likelihood
 from post_process import add_score_map, log_likelihood_maps, mul_score_map, picture_scores
-from runs import CONFIG_FILE, MAP_NAMES, map_file, run_folder
+from runs import CONFIG_FILE, MAP_NAMES, TRAIN_SCORES, map_file, run_folder
 from tracking import Tracker, progress_bar
 
 LAST = "last.pt"
@@ -291,7 +291,8 @@ def _evaluate(run: Run, pictures: PictureDataset) -> dict[str, float | None]:
 def test(run: Run) -> tuple[Path, dict[str, float | None]]:
     """Score the test split with a checkpoint and write the score files; returns their folder and picture metrics.
 
-    There are no picture metrics for series: their labels are per time step.
+    For series the training split is scored too, as thresholds are learnt from it, and there are no picture metrics:
+    labels are per time step.
     """
     checkpoint = Path(run.config.eval_ckpt or run.folder / LAST)
     progress = load_checkpoint(checkpoint, run.flow)
@@ -299,20 +300,27 @@ def test(run: Run) -> tuple[Path, dict[str, float | None]]:
     auto_mean, auto_std = (progress.img_mean, progress.img_std) if progress.img_mean else _normalisation(run)
     progress.img_mean = auto_mean if run.config.img_mean == "auto" else run.config.img_mean
     progress.img_std = auto_std if run.config.img_std == "auto" else run.config.img_std
-    pictures = run.data.dataset(run.config, run.class_name, "test", progress.img_mean, progress.img_std)
-    shape = (len(pictures), *run.config.input_size)
     folder = run.folder / "scores"
     with atomic_folder(folder) as temporary:
-        maps = {
-            name: np.lib.format.open_memmap(map_file(temporary, name), "w+", np.float32, shape) for name in MAP_NAMES
-        }
-        scores, masks = _score(run, pictures, maps)
-        for score_map in maps.values():
-            score_map.flush()
-        np.save(temporary / "anomaly_score.npy", scores)
-        np.save(temporary / "labels.npy", np.array(pictures.labels, dtype=np.uint8))
-        np.save(temporary / "filenames.npy", np.array(pictures.filenames))
-        save_config(temporary / CONFIG_FILE, run.config, _facts(run, progress))
+        metrics = _write_scores(run, "test", progress, temporary)
+        if run.data.is_series:
+            _write_scores(run, "train", progress, temporary / TRAIN_SCORES)
+    return folder, metrics
+
+
+def _write_scores(run: Run, split: str, progress: Progress, folder: Path) -> dict[str, float | None]:
+    """Score a split and write its score files into `folder`; returns picture metrics, none for series."""
+    make_folder(folder)
+    pictures = run.data.dataset(run.config, run.class_name, split, progress.img_mean, progress.img_std)
+    shape = (len(pictures), *run.config.input_size)
+    maps = {name: np.lib.format.open_memmap(map_file(folder, name), "w+", np.float32, shape) for name in MAP_NAMES}
+    scores, masks = _score(run, pictures, maps)
+    for score_map in maps.values():
+        score_map.flush()
+    np.save(folder / "anomaly_score.npy", scores)
+    np.save(folder / "labels.npy", np.array(pictures.labels, dtype=np.uint8))
+    np.save(folder / "filenames.npy", np.array(pictures.filenames))
+    save_config(folder / CONFIG_FILE, run.config, _facts(run, progress))
     if run.data.is_series:
-        return folder, {}
-    return folder, picture_metrics(pictures.labels, scores, masks, maps["add"], run.config.pro_eval)
+        return {}
+    return picture_metrics(pictures.labels, scores, masks, maps["add"], run.config.pro_eval)

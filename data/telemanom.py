@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errors import InputError, unknown_name, warn
+from labels import AS_PUBLISHED, Interval, LabelRow, LabelRules, clipped, step_labels
 
 LABEL_FILE = "labeled_anomalies.csv"
 NESTINGS = ("", "data", "data/data")
@@ -22,21 +23,22 @@ ACCEPTED = (
     "in its data/ or in its data/data/."
 )
 
-Interval = tuple[int, int]
-
 
 class TelemanomSource:
-    """The channels of one spacecraft: `channels` in the order of the label file, the last row of a channel winning.
+    """The channels of one spacecraft: `channels` in the order of the label file, its `rows` read by `rules`.
 
     Raises InputError where the folder or its label file is not as published.
     """
 
-    def __init__(self, folder: Path, spacecraft: str) -> None:
+    def __init__(self, folder: Path, spacecraft: str, rules: LabelRules = AS_PUBLISHED) -> None:
         self.folder = folder
         self.arrays_folder = _find(folder, lambda place: (place / "train").is_dir() and (place / "test").is_dir())
         self.label_path = _find(folder, lambda place: (place / LABEL_FILE).is_file()) / LABEL_FILE
-        self._intervals = _read_intervals(self.label_path, spacecraft)
-        self.channels = list(self._intervals)
+        self.rules = rules
+        everything = _read_rows(self.label_path)
+        self._labelled_names = {row.channel for rows in everything.values() for row in rows}
+        self.rows = everything.get(spacecraft, [])
+        self.channels = list(dict.fromkeys(row.channel for row in self.rows))
         if not self.channels:
             raise InputError(f"{self.label_path}: has no row of spacecraft {spacecraft}. Choose another --data-path.")
 
@@ -74,30 +76,38 @@ class TelemanomSource:
         """The length T of a channel, without reading its values."""
         return len(_read_array(self.path(channel, split), mmap_mode="r"))
 
+    def unlabelled_files(self) -> list[str]:
+        """The names of series files of either split that no row of the label file names, of any spacecraft."""
+        files = {path.stem for split in ("train", "test") for path in (self.arrays_folder / split).glob("*.npy")}
+        return sorted(files - self._labelled_names)
+
+    def _rows_of(self, channel: str) -> list[LabelRow]:
+        return [row for row in self.rows if row.channel == channel]
+
     def has_anomaly(self, channel: str) -> bool:
         """Whether any interval of the channel's test series is labelled."""
-        return bool(self._intervals[channel])
+        return bool(self.rules.chosen(self._rows_of(channel)))
 
     def intervals(self, channel: str) -> list[Interval]:
-        """Labelled intervals of the test series, inclusive, clipped to it; a reversed one is dropped with a warning."""
-        last = self.num_steps(channel, "test") - 1
-        inside = [(max(start, 0), min(end, last)) for start, end in self._intervals[channel]]
+        """Labelled intervals of the test series, inclusive and inside it.
+
+        Warns where one was reversed and is dropped, or reached outside and is clipped.
+        """
+        rows, num_steps = self._rows_of(channel), self.num_steps(channel, "test")
+        written = self.rules.chosen(rows)
         changed = [
-            old for old, new in zip(self._intervals[channel], inside, strict=True) if old != new or old[0] > old[1]
+            interval for interval in written if interval != clipped(interval, num_steps) or np.diff(interval) < 0
         ]
         if changed:
             warn(
                 f"{self.label_path}: channel {channel}: {len(changed)} interval(s) reversed or outside its "
-                f"{last + 1} steps, clipped: {changed}."
+                f"{num_steps} steps, clipped: {changed}."
             )
-        return [(start, end) for start, end in inside if start <= end]
+        return self.rules.intervals(rows, num_steps)
 
     def timestep_labels(self, channel: str) -> NDArray[np.uint8]:
-        """Labels (T,) of the test series: 1 inside a labelled interval, both ends included."""
-        labels = np.zeros(self.num_steps(channel, "test"), dtype=np.uint8)
-        for start, end in self.intervals(channel):
-            labels[start : end + 1] = 1
-        return labels
+        """Labels (T,) of the test series: 1 inside a labelled interval, else 0."""
+        return step_labels(self.intervals(channel), self.num_steps(channel, "test"))
 
 
 def _find(folder: Path, fits: Callable[[Path], bool]) -> Path:
@@ -127,18 +137,27 @@ def _read_array(path: Path, mmap_mode: str | None = None) -> NDArray:
     return array
 
 
-def _read_intervals(path: Path, spacecraft: str) -> dict[str, list[Interval]]:
+def _read_rows(path: Path) -> dict[str, list[LabelRow]]:
+    """The rows of a label file by spacecraft."""
     with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        missing = {"chan_id", "spacecraft", "anomaly_sequences"} - set(rows.fieldnames or ())
+        table = csv.DictReader(file)
+        missing = {"chan_id", "spacecraft", "anomaly_sequences"} - set(table.fieldnames or ())
         if missing:
             raise InputError(f"{path}: has no column {', '.join(sorted(missing))}. Fetch the file again.")
-        intervals = {}
-        for row in rows:
-            if row["spacecraft"] == spacecraft:
-                where = f"{path}, line {rows.line_num}, channel {row['chan_id']}"
-                intervals[row["chan_id"]] = _parse_intervals(row["anomaly_sequences"], where)
-        return intervals
+        rows: dict[str, list[LabelRow]] = {}
+        for row in table:
+            where = f"{path}, line {table.line_num}, channel {row['chan_id']}"
+            intervals = tuple(_parse_intervals(row["anomaly_sequences"], where))
+            length = _parse_length(row.get("num_values"), where)
+            rows.setdefault(row["spacecraft"], []).append(LabelRow(row["chan_id"], intervals, length))
+        return rows
+
+
+def _parse_length(text: str | None, where: str) -> int | None:
+    try:
+        return int(text) if text else None
+    except ValueError as error:
+        raise InputError(f"{where}: num_values is {text!r}, expected a number of steps. Correct the row.") from error
 
 
 def _parse_intervals(text: str, where: str) -> list[Interval]:

@@ -53,3 +53,18 @@ def tiny_flags(data_path: Path, work_dir: Path) -> list[str]:
 def tiny_folder(work_dir: Path) -> Path:
     """Where a run with `tiny_flags` lies."""
     return work_dir / "msflow_resnet18_avgpool_pl111" / "smap" / "SMAP"
+
+
+def published_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real SMAP and MSL in their published layout, unpacked once per session; skips where they are missing."""
+    folder = tmp_path_factory.getbasetemp() / "published"
+    table = shared_file("data/smap/labeled_anomalies.csv")
+    if not folder.exists():
+        for split in ("train", "test"):
+            (folder / split).mkdir(parents=True)
+            for spacecraft in ("smap", "msl"):
+                with np.load(table.with_name(f"{spacecraft}_{split}.npz"), allow_pickle=False) as arrays:
+                    for channel in arrays.files:
+                        np.save(folder / split / f"{channel}.npy", arrays[channel])
+        (folder / table.name).write_bytes(table.read_bytes())
+    return folder

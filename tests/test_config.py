@@ -160,6 +160,12 @@ VALID: dict[str, st.SearchStrategy] = {
     "grad_clip": positive,
     "top_k": share,
     "vis_top_k": from_zero,
+    "merge_gap": from_zero,
+    "widen": from_zero,
+    "drop": st.lists(word, min_size=1).map(tuple),
+    "threshold": st.sampled_from(["pot", "q0.99", "q1", "0.5", "1e-3", "-2"]),
+    "vus_window": from_zero,
+    "bootstrap": from_zero,
     **{name: st.booleans() for name, setting in DEFAULTS.items() if setting.type is bool},
     **{
         name: st.sampled_from(typing.get_args(setting.type))
@@ -243,7 +249,7 @@ def test_help_shows_every_setting_with_its_default(capsys: pytest.CaptureFixture
         text = " ".join(map(str, default)) if isinstance(default, list | tuple) else str(default)
         assert "".join(f"{setting.help} (default: {text or 'empty'})".split()) in shown, name
         assert f"--{name.replace('_', '-')}" in shown, name
-        assert setting.group in ("What to run", "Pictures", "Model", "Training", "Scores") or "Logging" in setting.group
+        assert f"# {setting.group}\n" in DEFAULT_TEXT, name
 
 
 def test_every_setting_has_exactly_one_flag() -> None:
@@ -316,6 +322,9 @@ BAD_VALUES = {
     "two levels": ("parallel_blocks", "2 5", "[2, 5]", ["[2, 5]", "3 values"]),
     "two colours": ("smap_used_dims", "0 1", "[0, 1]", ["[0, 1]", "3 values"]),
     "deviation of 0": ("img_std", "1 0 1", "[1, 0, 1]", ["0", "above 0"]),
+    "no quantile": ("threshold", "q1.5", "'q1.5'", ["q1.5", "pot, a quantile", "or a number"]),
+    "a misspelt rule": ("threshold", "pto", "'pto'", ["'pto'", "pot, a quantile"]),
+    "a negative gap": ("merge_gap", "-1", "-1", ["-1", "from 0"]),
     "no class": ("class_names", "", "[]", ["at least one"]),
     "a milestone of 0": ("lr_decay_milestones", "0 5", "[0, 5]", ["[0, 5]", "above 0"]),
 }

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from references import connected_regions, slow_auroc, slow_average_precision, slow_pro
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from evaluations import auroc, per_region_overlap, picture_metrics, timestep_metrics
+from evaluations import per_region_overlap, picture_metrics
+from metrics.ranking import auroc, average_precision
 
 unhurried = settings(deadline=None, max_examples=60, database=None)
 
@@ -139,12 +140,9 @@ def test_one_class_only_is_undefined_and_says_nothing(value: int) -> None:
         assert per_region_overlap(masks, score_maps) is None
         assert auroc(masks, score_maps) is None
         assert auroc([value] * 5, np.arange(5)) is None
-        metrics = timestep_metrics(np.full(7, value), np.arange(7.0))
+        assert average_precision(np.full(7, value), np.arange(7.0)) is None
         pictures = picture_metrics([value] * 2, np.arange(2.0), masks, score_maps, with_pro=True)
     assert caught == []
-    assert (metrics.num_steps, metrics.num_anomalous) == (7, 7 * value)
-    assert metrics.auroc is None
-    assert metrics.average_precision is None
     assert pictures == {"detection": None, "localisation": None, "pro": None}
 
 
@@ -159,29 +157,24 @@ def test_auroc_equals_sklearn_and_the_comparison_of_pairs(sample: tuple[np.ndarr
 
 @unhurried
 @given(labels_and_scores())
-def test_timestep_metrics_equal_the_references(sample: tuple[np.ndarray, np.ndarray]) -> None:
+def test_average_precision_equals_the_references(sample: tuple[np.ndarray, np.ndarray]) -> None:
     labels, scores = sample
-    metrics = timestep_metrics(labels, scores)
-    assert metrics.num_steps == len(labels)
-    assert metrics.num_anomalous == np.count_nonzero(labels == 1)
-    assert metrics.auroc == pytest.approx(slow_auroc(labels, scores), abs=1e-12)
-    assert metrics.average_precision == pytest.approx(slow_average_precision(labels, scores), abs=1e-12)
-    assert metrics.average_precision == average_precision_score(labels, scores)
+    assert average_precision(labels, scores) == pytest.approx(slow_average_precision(labels, scores), abs=1e-12)
+    assert average_precision(labels, scores) == average_precision_score(labels, scores)
 
 
-def test_timestep_metrics_count_small_integer_labels_without_overflow() -> None:
+def test_small_integer_labels_do_not_overflow() -> None:
     labels = np.ones(1000, dtype=np.uint8)
     labels[:100] = 0
-    metrics = timestep_metrics(labels, np.linspace(0, 1, 1000, dtype=np.float32))
-    assert (metrics.num_steps, metrics.num_anomalous, metrics.auroc) == (1000, 900, 1.0)
-    assert metrics.average_precision == pytest.approx(1)
+    scores = np.linspace(0, 1, 1000, dtype=np.float32)
+    assert auroc(labels, scores) == 1.0
+    assert average_precision(labels, scores) == pytest.approx(1)
 
 
 def test_known_values() -> None:
     labels, scores = np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])
-    metrics = timestep_metrics(labels, scores)
-    assert metrics.auroc == 0.75
-    assert metrics.average_precision == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
+    assert auroc(labels, scores) == 0.75
+    assert average_precision(labels, scores) == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
     assert auroc(labels, np.zeros(4)) == 0.5
     assert auroc(labels, -labels) == 0
 

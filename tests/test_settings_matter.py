@@ -114,7 +114,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     for split in ("train", "test"):
         shutil.copy(folder / "other_telemetry" / split / "P-1.npy", folder / "telemetry" / split / "M-1.npy")
     with (folder / "telemetry" / "labeled_anomalies.csv").open("a") as file:
-        file.write('M-1,MSL,"[[20, 40]]",[point],200\n')
+        file.write('M-1,MSL,"[[20, 40]]",[point],200\nP-1,SMAP,"[[60, 80], [84, 90]]",[point],200\n')
     write_pictures(folder / "pictures")
     torch.manual_seed(99)
     torch.save(timm.create_model("resnet18").state_dict(), folder / "foreign.pth")
@@ -134,6 +134,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         lr_warmup_epochs=1,
         lr_decay_milestones=[2, 3],
         vis_top_k=0,
+        report=False,
     )
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the fastest for such small pictures, and sums always in the same order
@@ -186,6 +187,16 @@ EDITS: dict[str, tuple[typing.Any, tuple[str, ...]]] = {
     "timestep_map": ("mul", ("output",)),
     "vis_top_k": (1, ("files",)),
     "save_npy": (True, ("files", "scores")),
+    "duplicate_rows": ("first", ("output",)),
+    "labels": ("exclusive", ("output",)),
+    "merge_gap": (4, ("output",)),
+    "widen": (2, ("output",)),
+    "drop": (["E-1"], ("output", "scores")),
+    "threshold": ("q0.5", ("output", "scores")),
+    "vus_window": (10, ("output",)),
+    "bootstrap": (0, ("output",)),
+    "point_adjust": (True, ("output",)),
+    "report": (True, ("files",)),
 }
 # Their effect shows only in special circumstances: each has a test of its own, test_<name>, below
 ALONE = {"eval_ckpt", "resume", "device", "num_workers", "pro_eval", "tensorboard", "wandb"}
@@ -231,7 +242,7 @@ def test_only_the_scores_of_top_k_differ(place: Place, base: Outcome) -> None:
 
 def test_only_the_chosen_channels_are_used(place: Place) -> None:
     outcome(edited(place.text, class_names=["E-1", "P-1"], meta_epochs=1), place.folder / "two_channels")
-    (names,) = (place.folder / "two_channels").rglob("filenames.npy")
+    (names,) = (place.folder / "two_channels").rglob("scores/filenames.npy")
     assert [Path(name).stem for name in np.load(names)] == ["P-1", "E-1"], "in the order of the label file"
 
 
@@ -296,11 +307,11 @@ def test_num_workers(place: Place, base: Outcome, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(train, "DataLoader", spy)
     now = outcome(edited(place.text, num_workers=3), place.folder / "workers")
-    assert asked == [3] * 5, "four sub-epochs and the test"
+    assert asked == [3] * 6, "four sub-epochs and the test of both splits"
     assert (now.log, now.scores) == (base.log, base.scores)
     asked.clear()
     outcome(edited(place.text, meta_epochs=1), place.folder / "no_workers")
-    assert asked == [0] * 3
+    assert asked == [0] * 4
 
 
 def test_pro_eval(place: Place) -> None:

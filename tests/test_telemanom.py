@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import shared_file, write_telemanom
+from conftest import published_folder, write_telemanom
 
+import config
 from data.telemanom import TelemanomSource
 from datasets import DATASETS, SMAPDataset, chosen_columns
 from errors import InputError
@@ -32,10 +33,7 @@ def test_kaggles_folder_is_found_without_a_setting(tmp_path: Path, monkeypatch: 
     (tmp_path / "1" / "data" / "data" / "labeled_anomalies.csv").rename(tmp_path / "1" / "labeled_anomalies.csv")
     monkeypatch.chdir(tmp_path)
 
-    class NoPath:
-        data_path = ""
-
-    assert DATASETS["smap"].open(NoPath).series("P-1", "train").shape == (50, 4)
+    assert DATASETS["smap"].open(config.load_config()).series("P-1", "train").shape == (50, 4)
 
 
 def labelled(tmp_path: Path, rows: str, steps: int = 20) -> TelemanomSource:
@@ -172,23 +170,19 @@ def test_auto_normalisation_is_that_of_the_training_steps(telemetry: Path) -> No
         series[:, 2] = 0.75  # never varies
         np.save(path, series)
 
-    class Settings:
-        data_path, class_names, smap_used_dims = str(telemetry), ("P-1", "S-1"), (0, 2, 1)
-
-    mean, std = DATASETS["smap"].normalisation(Settings, "any")
+    settings = config.load_config(
+        base={"data_path": str(telemetry), "class_names": ("P-1", "S-1"), "smap_used_dims": (0, 2, 1)}
+    )
+    mean, std = DATASETS["smap"].normalisation(settings, "any")
     steps = np.concatenate([np.load(telemetry / "train" / f"{name}.npy") for name in ("P-1", "S-1")])
     np.testing.assert_allclose(mean, steps[:, [0, 2, 1]].mean(axis=0))
     np.testing.assert_allclose(std, [steps[:, 0].std(), 1.0, steps[:, 1].std()])
 
 
 def test_names_of_selections(telemetry: Path) -> None:
-    class Settings:
-        data_path, class_names = str(telemetry), ("all",)
-
-    data = DATASETS["smap"]
-    assert data.classes(Settings) == ["SMAP"]
-    Settings.class_names = ("S-1", "P-1")
-    assert data.classes(Settings) == ["P-1_S-1"]
+    for names, classes in ((("all",), ["SMAP"]), (("S-1", "P-1"), ["P-1_S-1"])):
+        settings = config.load_config(base={"data_path": str(telemetry), "class_names": names})
+        assert DATASETS["smap"].classes(settings) == classes
 
 
 @pytest.mark.parametrize(
@@ -196,15 +190,9 @@ def test_names_of_selections(telemetry: Path) -> None:
     [("SMAP", 54, 435826, 55817), ("MSL", 27, 73729, 7766)],
 )
 def test_counts_of_the_real_data(
-    tmp_path: Path, spacecraft: str, num_channels: int, num_steps: int, num_anomalous: int
+    tmp_path_factory: pytest.TempPathFactory, spacecraft: str, num_channels: int, num_steps: int, num_anomalous: int
 ) -> None:
-    for split in ("train", "test"):
-        (tmp_path / split).mkdir()
-        with np.load(shared_file(f"data/smap/{spacecraft.lower()}_{split}.npz"), allow_pickle=False) as arrays:
-            for channel in arrays.files:
-                np.save(tmp_path / split / f"{channel}.npy", arrays[channel][:, :1])
-    (tmp_path / "labeled_anomalies.csv").write_bytes(shared_file("data/smap/labeled_anomalies.csv").read_bytes())
-    source = TelemanomSource(tmp_path, spacecraft)
+    source = TelemanomSource(published_folder(tmp_path_factory), spacecraft)
     labels = [source.timestep_labels(channel) for channel in source.channels]
     assert len(labels) == num_channels
     assert sum(map(len, labels)) == num_steps

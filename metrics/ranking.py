@@ -1,0 +1,69 @@
+"""Metrics of the order of the scores: ROC AUC, average precision, and the best F1 that labels can buy."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from metrics.events import intervals_of
+
+
+def _one_class(labels: ArrayLike) -> bool:
+    anomalous = np.asarray(labels) != 0
+    return bool(anomalous.all() or not anomalous.any())
+
+
+def auroc(labels: ArrayLike, scores: ArrayLike) -> float | None:
+    """Area under the ROC curve, or None where the labels are all alike and there is no curve. Any equal shapes."""
+    if _one_class(labels):
+        return None
+    return float(roc_auc_score(np.ravel(labels) != 0, np.ravel(scores)))
+
+
+def average_precision(labels: ArrayLike, scores: ArrayLike) -> float | None:
+    """Sum of precision times gain in recall over all thresholds, or None where the labels are all alike."""
+    if _one_class(labels):
+        return None
+    return float(average_precision_score(np.asarray(labels) != 0, np.asarray(scores)))
+
+
+def best_f1(labels: ArrayLike, scores: ArrayLike) -> tuple[float, float] | None:
+    """Highest F1 over all thresholds and that threshold, an alarm being a score >= it; None for labels all alike.
+
+    The threshold is chosen WITH the labels: no detector can reach this F1 without knowing them, it is an upper bound.
+    Of several best thresholds it is the highest. Equal scores are alarms together or not at all.
+    """
+    if _one_class(labels):
+        return None
+    scores = np.asarray(scores)
+    order = np.argsort(scores)[::-1]
+    descending = scores[order]
+    last_of_ties = np.flatnonzero(np.append(descending[1:] != descending[:-1], True))
+    found = np.cumsum(np.asarray(labels)[order] != 0)[last_of_ties]
+    f1 = 2 * found / (found[-1] + last_of_ties + 1)  # 2 TP / (labelled steps + predicted steps)
+    best = int(np.argmax(f1))
+    return float(f1[best]), float(descending[last_of_ties[best]])
+
+
+def point_adjusted_best_f1(labels: ArrayLike, scores: ArrayLike, lengths: Sequence[int]) -> tuple[float, float] | None:
+    """Highest point-adjusted F1 over all thresholds and that threshold; None for labels all alike.
+
+    Xu et al., "Unsupervised Anomaly Detection via Variational Auto-Encoder for Seasonal KPIs in Web Applications",
+    WWW 2018, section 4.2: all steps of a labelled interval count as found once one of them is. Then every step of an
+    interval is found exactly where the interval's highest score is, so this is `best_f1` of those highest scores,
+    exact over all thresholds. The threshold is chosen WITH the labels, and Kim et al., "Towards a Rigorous Evaluation
+    of Time-Series Anomaly Detection", AAAI 2022, show that random scores come out high: print theirs beside it.
+    """
+    return best_f1(labels, _interval_maxima(np.asarray(labels) != 0, np.asarray(scores), lengths))
+
+
+def _interval_maxima(anomalous: NDArray[np.bool_], scores: NDArray, lengths: Sequence[int]) -> NDArray:
+    """Scores (T,) with those of every labelled interval raised to the highest one in it."""
+    intervals = intervals_of(anomalous, lengths)
+    raised = scores.copy()
+    if len(intervals):
+        durations = intervals[:, 1] - intervals[:, 0] + 1
+        first = np.cumsum(durations) - durations
+        raised[anomalous] = np.repeat(np.maximum.reduceat(scores[anomalous], first), durations)
+    return raised

@@ -1,0 +1,26 @@
+"""Plain data -> pictures and one self-contained HTML page about the anomalies found in time series."""
+
+from pathlib import Path
+
+from atomic import atomic_file, atomic_folder
+from report.data import ChannelView, Curve, Report, Table
+from report.figures import DPI, draw_pr, draw_roc, write_channels
+from report.page import render_page
+
+__all__ = ["ChannelView", "Curve", "Report", "Table", "write_report"]
+
+
+def write_report(folder: Path, report: Report) -> Path:
+    """Write roc.png, pr.png, channels/<channel>.png and report.html into `folder`; returns the html file.
+
+    Each is there whole or not at all, and the page comes last. Raises InputError where the folder cannot be written.
+    """
+    for name, draw in (("roc.png", draw_roc), ("pr.png", draw_pr)):
+        with atomic_file(folder / name) as temporary:
+            draw(report).savefig(temporary, dpi=DPI, format="png")
+    with atomic_folder(folder / "channels") as channels:
+        write_channels(channels, report)
+    page = folder / "report.html"
+    with atomic_file(page) as temporary:
+        temporary.write_text(render_page(report), encoding="utf-8")
+    return page

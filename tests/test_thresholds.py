@@ -1,0 +1,73 @@
+"""Thresholds against distributions whose tails are known, and alarms against loops."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from thresholds import Alarm, alarms_of, learn_threshold, peaks_over_threshold, write_alarms
+
+
+@pytest.mark.parametrize(
+    "distribution",
+    [stats.norm(), stats.expon(scale=3), stats.genpareto(0.2), stats.uniform(5, 2)],
+    ids=["normal", "exponential", "heavy tail", "bounded"],
+)
+@pytest.mark.parametrize("risk", [1e-3, 1e-4])
+def test_pot_finds_the_extreme_quantile_of_a_known_distribution(distribution, risk: float) -> None:
+    scores = distribution.rvs(size=40_000, random_state=1)
+    threshold = peaks_over_threshold(scores, risk)
+    assert 0.5 * risk < distribution.sf(threshold) < 2 * risk or distribution.sf(threshold) == pytest.approx(
+        risk, abs=1e-4
+    )
+
+
+@pytest.mark.parametrize(("factor", "offset"), [(1e6, 0.0), (1e-6, 0.0), (1.0, 100.0)])
+def test_pot_moves_with_the_scores(factor: float, offset: float) -> None:
+    scores = np.random.default_rng(0).exponential(size=3000)
+    expected = peaks_over_threshold(scores) * factor + offset
+    assert peaks_over_threshold(scores * factor + offset) == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "scores", [np.zeros(500), np.array([1.0]), np.arange(20.0), np.repeat([0.0, 1.0], 400)], ids=str
+)
+def test_pot_of_scores_without_a_tail_is_the_highest(scores: np.ndarray) -> None:
+    assert peaks_over_threshold(scores) == scores.max()
+
+
+def test_rules() -> None:
+    scores = np.random.default_rng(0).normal(size=1000)
+    assert learn_threshold("0.5", scores) == 0.5
+    assert learn_threshold("-1e-3", scores) == -1e-3
+    assert learn_threshold("q0.9", scores) == np.quantile(scores, 0.9)
+    assert learn_threshold("q1", scores) == scores.max()
+    assert learn_threshold("pot", scores) == peaks_over_threshold(scores) > np.quantile(scores, 0.98)
+
+
+@settings(deadline=None, database=None)
+@given(st.lists(st.integers(-3, 3), max_size=40), st.integers(-3, 3))
+def test_alarms_are_the_runs_above_the_threshold(values: list[int], threshold: int) -> None:
+    scores = np.array(values, dtype=float)
+    covered = set()
+    for alarm in alarms_of(scores, threshold):
+        inside = values[alarm.start : alarm.end + 1]
+        assert min(inside) > threshold and max(inside) == alarm.peak
+        assert alarm.start == 0 or values[alarm.start - 1] <= threshold
+        assert alarm.end == len(values) - 1 or values[alarm.end + 1] <= threshold
+        covered |= set(range(alarm.start, alarm.end + 1))
+    assert covered == {step for step, value in enumerate(values) if value > threshold}
+
+
+def test_alarms_as_csv(tmp_path: Path) -> None:
+    write_alarms(tmp_path / "alarms.csv", {"P-1": [Alarm(3, 9, 1.25), Alarm(20, 20, 2.0)], "S-1": []})
+    with (tmp_path / "alarms.csv").open(newline="") as file:
+        assert list(csv.reader(file)) == [
+            ["channel", "start", "end", "peak_score"],
+            ["P-1", "3", "9", "1.25"],
+            ["P-1", "20", "20", "2"],
+        ]

@@ -1,0 +1,69 @@
+"""From time-step scores to alarms: thresholds learnt from training scores, never from test labels."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import genpareto
+
+from atomic import atomic_file
+from metrics.events import intervals_of
+
+POT_START = 0.98  # quantile of the training scores from which on the tail is fitted (Siffer et al., section 4.3)
+POT_RISK = 1e-4  # probability of a higher score on normal data
+POT_FEWEST = 10  # scores in the tail, below which none is fitted
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A run of steps, `start` to `end` inclusive, above the threshold; `peak` is the highest score in it."""
+
+    start: int
+    end: int
+    peak: float
+
+
+def learn_threshold(rule: str, train_scores: NDArray[np.floating]) -> float:
+    """The threshold that `rule` makes of training scores (T,); scores above it are alarms.
+
+    `rule` is a number, taken as it is; q and a number such as q0.99, that quantile of the training scores; or pot,
+    peaks over threshold.
+    """
+    if rule == "pot":
+        return peaks_over_threshold(train_scores)
+    return float(np.quantile(train_scores, float(rule[1:]))) if rule.startswith("q") else float(rule)
+
+
+def peaks_over_threshold(train_scores: NDArray[np.floating], risk: float = POT_RISK) -> float:
+    """The score that normal data exceed with probability `risk`.
+
+    Siffer et al., "Anomaly Detection in Streams with Extreme Value Theory", KDD 2017, section 3.2: a generalised
+    Pareto distribution (shape g, scale s) is fitted to the excesses over a high quantile t, and
+    z = t + s / g ((risk n / n_t)^-g - 1), n scores in all, n_t of them above t. With too few different scores above t
+    to fit anything it is the highest training score.
+    """
+    start = float(np.quantile(train_scores, POT_START))
+    excesses = train_scores[train_scores > start] - start
+    if len(np.unique(excesses)) < POT_FEWEST:
+        return float(train_scores.max())
+    scale = float(excesses.mean())  # fitted in units of their mean, so that the size of the scores does not matter
+    shape, _, spread = genpareto.fit(excesses / scale, floc=0)
+    tail = len(excesses) / len(train_scores)
+    return start + scale * float(genpareto.isf(min(risk / tail, 1), shape, scale=spread))
+
+
+def alarms_of(scores: NDArray[np.floating], threshold: float) -> list[Alarm]:
+    """The runs of steps whose scores (T,) lie above the threshold."""
+    runs = intervals_of(scores > threshold, [len(scores)]).tolist()
+    return [Alarm(start, end, float(scores[start : end + 1].max())) for start, end in runs]
+
+
+def write_alarms(path: Path, alarms: dict[str, list[Alarm]]) -> None:
+    """Write channel, start, end (inclusive steps) and peak score of every alarm, channel -> alarms, as csv."""
+    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["channel", "start", "end", "peak_score"])
+        for channel, found in alarms.items():
+            writer.writerows([channel, alarm.start, alarm.end, f"{alarm.peak:.6g}"] for alarm in found)
