@@ -77,16 +77,18 @@ class Result:
 
 
 def parts_of(labels: list[NDArray[np.uint8]]) -> dict[str, list[tuple[int, slice]]]:
-    """Which steps of which channels each pooled part holds, by the labels (T,) of every channel."""
+    """Which steps of which channels each pooled part holds, by the labels (T,) of every channel.
+
+    Channels are told apart by their number of labels where some hold more than `HEAVY_FACTOR` times the mean.
+    """
     numbers = range(len(labels))
     counts = np.array([int(channel.sum()) for channel in labels])
     heavy = counts > HEAVY_FACTOR * counts.mean()
-    whole = {
-        POOLED: list(numbers),
-        HEAVY: [number for number in numbers if heavy[number]],
-        LIGHT: [number for number in numbers if not heavy[number]],
-    }
-    parts = {name: [(number, slice(None)) for number in chosen] for name, chosen in whole.items() if chosen}
+    whole = {POOLED: list(numbers)}
+    if heavy.any():
+        whole[HEAVY] = [number for number in numbers if heavy[number]]
+        whole[LIGHT] = [number for number in numbers if not heavy[number]]
+    parts = {name: [(number, slice(None)) for number in chosen] for name, chosen in whole.items()}
     parts[SECOND_HALF] = [(number, slice(len(labels[number]) // 2, None)) for number in numbers]
     return parts
 

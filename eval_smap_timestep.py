@@ -140,7 +140,8 @@ def _print_tables(results: list[Result]) -> None:
             f"{_cell(result.parts[n]['roc_auc'], 9)}{_cell(result.parts[n]['average_precision'], 7)}" for n in parts
         ]
         print(f"{result.name:22}" + "".join(cells))
-    print(f"{'':22}heavy: channels with more than {HEAVY_FACTOR} times the mean number of labelled steps")
+    if HEAVY in parts:
+        print(f"{'':22}heavy: channels with more than {HEAVY_FACTOR} times the mean number of labelled steps")
     details = [name for name in DETAILS if name in results[0].parts[POOLED]]
     print(f"\n{'pooled':22}" + "".join(f"{DETAILS[name]:>9}" for name in details))
     for result in results:

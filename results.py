@@ -95,7 +95,7 @@ def _report(evaluation: Evaluation, source: TelemanomSource, config: Config) -> 
     both_classes = 0 < labels.sum() < len(labels)
     text, is_good = verdict(evaluation.results[0], evaluation.results[1:])
     return Report(
-        title=f"{evaluation.scores.config.dataset}: anomalies of {len(evaluation.model.channels)} channels",
+        title=f"{evaluation.scores.facts['class_name']}: anomalies in {len(evaluation.model.channels)} channels",
         verdict=text,
         verdict_is_good=is_good,
         headline=_headline(evaluation.results),
