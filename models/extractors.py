@@ -40,6 +40,21 @@ class Extractor(nn.Module):
                 module.padding_mode = "reflect"
         self.requires_grad_(False).eval()
 
+    def as_line(self) -> "Extractor":
+        """The same network for pictures of one row: every kernel is summed over its rows; returns itself.
+
+        On a picture whose rows are all alike reflection keeps them alike, so that each row of the 2-D network's
+        pyramid is what this gives for one such row (B, 3, 1, W), at a fraction of the work.
+        """
+        for parent in list(self.modules()):
+            for name, module in list(parent.named_children()):
+                if isinstance(module, nn.Conv2d):
+                    setattr(parent, name, _summed_over_rows(module))
+                elif isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
+                    module.kernel_size, module.stride = (1, _width(module.kernel_size)), (1, _width(module.stride))
+                    module.padding = (0, _width(module.padding))
+        return self
+
     def train(self, mode: bool = True) -> "Extractor":
         """Stays in eval mode: batch-norm statistics are part of the frozen weights."""
         return super().train(False)
@@ -56,6 +71,28 @@ class Extractor(nn.Module):
             digest.update(name.encode())
             digest.update(tensor.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
+
+
+def _width(size: int | tuple[int, int]) -> int:
+    return size if isinstance(size, int) else size[1]
+
+
+def _summed_over_rows(conv: nn.Conv2d) -> nn.Conv2d:
+    """The convolution that does to one row what `conv` does to each of many rows alike."""
+    summed = nn.Conv2d(
+        conv.in_channels,
+        conv.out_channels,
+        (1, conv.kernel_size[1]),
+        (1, conv.stride[1]),
+        (0, conv.padding[1]),
+        (1, conv.dilation[1]),
+        conv.groups,
+        bias=conv.bias is not None,
+        padding_mode=conv.padding_mode,
+    )
+    state = conv.state_dict()
+    summed.load_state_dict({**state, "weight": state["weight"].sum(dim=2, keepdim=True)})
+    return summed.requires_grad_(False).eval()
 
 
 def build_extractor(name: str, weights: str, seed: int) -> Extractor:

@@ -12,11 +12,8 @@ from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-POOLINGS = {
-    "avg": lambda: nn.AvgPool2d(3, stride=2, padding=1),
-    "max": lambda: nn.MaxPool2d(3, stride=2, padding=1),
-    "none": nn.Identity,
-}
+POOLINGS = {"avg": nn.AvgPool2d, "max": nn.MaxPool2d}
+CONDITIONS = ("position", "channel", "both", "none")
 LAYER_NORM_EPS = 1e-5  # torch.nn.LayerNorm's, which the original uses
 SUBNET_SCALE = 0.1  # keeps the first steps of training close to the identity
 SOFTPLUS_BETA = 0.5
@@ -45,14 +42,19 @@ def position_condition(num_conditions: int, height: int, width: int) -> Tensor:
     return torch.cat([columns, rows]).float()
 
 
-class Subnet(nn.Module):
-    """conv3x3 -> LayerNorm over planes -> ReLU -> conv3x3."""
+def _conv3(in_planes: int, out_planes: int, line: bool) -> nn.Conv2d:
+    """A convolution with zero padding: 3x3, or 1x3 for pictures of one row, where the other rows would see zeros."""
+    return nn.Conv2d(in_planes, out_planes, (1, 3) if line else 3, padding=(0, 1) if line else 1)
 
-    def __init__(self, in_planes: int, out_planes: int) -> None:
+
+class Subnet(nn.Module):
+    """conv3x3 -> LayerNorm over planes -> ReLU -> conv3x3; 1x3 for pictures of one row (`line`)."""
+
+    def __init__(self, in_planes: int, out_planes: int, line: bool = False) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(in_planes, in_planes, 3, padding=1)
+        self.conv1 = _conv3(in_planes, in_planes, line)
         self.ln = LayerNorm2d(in_planes, eps=LAYER_NORM_EPS)
-        self.conv2 = nn.Conv2d(in_planes, out_planes, 3, padding=1)
+        self.conv2 = _conv3(in_planes, out_planes, line)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in, H, W) -> (B, out, H, W)."""
@@ -68,12 +70,12 @@ class CouplingBlock(nn.Module):
     GCPR 2020; the defaults are those of FrEIA 0.2's AllInOneBlock.
     """
 
-    def __init__(self, num_features: int, num_conditions: int, clamp: float) -> None:
+    def __init__(self, num_features: int, num_conditions: int, clamp: float, line: bool = False) -> None:
         super().__init__()
         self.clamp = clamp
         self.active = num_features // 2
         self.passive = num_features - self.active
-        self.subnet = Subnet(self.passive + num_conditions, 2 * self.active)
+        self.subnet = Subnet(self.passive + num_conditions, 2 * self.active, line)
         # 0.1 softplus(G) = 1 at the start; log(expm1) is the inverse of softplus
         start = math.log(math.expm1(SOFTPLUS_BETA * 10.0)) / SOFTPLUS_BETA
         self.global_scale = nn.Parameter(torch.full((1, num_features, 1, 1), start))
@@ -105,30 +107,64 @@ class CouplingBlock(nn.Module):
         return torch.cat([x1, (x2 - t) * (-s).exp()], dim=1)
 
 
-class ParallelFlow(nn.Module):
-    """Coupling blocks in a row on one pyramid level, all conditioned on the position in the picture."""
+class Condition(nn.Module):
+    """What the flow of one level is told beside its input: the position, the channel, both or none.
 
-    def __init__(self, num_features: int, num_conditions: int, num_blocks: int, clamp: float) -> None:
+    `num_planes` planes each, the position as sinusoids, the channel as a learned embedding, constant over the map.
+    """
+
+    def __init__(self, kind: str, num_planes: int, num_channels: int) -> None:
         super().__init__()
-        self.num_conditions = num_conditions
-        self.module_list = nn.ModuleList(CouplingBlock(num_features, num_conditions, clamp) for _ in range(num_blocks))
+        self.num_positions = num_planes if kind in ("position", "both") else 0
+        self.embedding = nn.Embedding(num_channels, num_planes) if kind in ("channel", "both") else None
+        self.num_planes = self.num_positions + (0 if self.embedding is None else num_planes)
 
-    def _condition(self, x: Tensor) -> Tensor:
-        condition = position_condition(self.num_conditions, x.shape[2], x.shape[3])
-        return condition.to(x).expand(len(x), -1, -1, -1)
+    def forward(self, x: Tensor, channels: Tensor | None, offsets: Tensor | None) -> Tensor:
+        """Planes (B, num_planes, H, W) for maps x (B, C, H, W) of `channels` (B,), x beginning at columns `offsets`."""
+        size = (len(x), -1, *x.shape[2:])
+        planes = [x.new_zeros(len(x), 0, *x.shape[2:])]
+        if self.num_positions and offsets is None:
+            planes.append(position_condition(self.num_positions, *x.shape[2:]).to(x).expand(size))
+        elif self.num_positions:
+            whole = position_condition(self.num_positions, x.shape[2], int(offsets.max()) + x.shape[3]).to(x)
+            planes.append(torch.stack([whole[..., start : start + x.shape[3]] for start in offsets.tolist()]))
+        if self.embedding is not None:
+            planes.append(self.embedding(channels)[:, :, None, None].expand(size))
+        return torch.cat(planes, dim=1)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, C, H, W) -> z (B, C, H, W), log|det dz/dx| (B,)."""
-        condition = self._condition(x)
+
+class ParallelFlow(nn.Module):
+    """Coupling blocks in a row on one pyramid level, all with the same condition."""
+
+    def __init__(
+        self,
+        num_features: int,
+        num_conditions: int,
+        num_blocks: int,
+        clamp: float,
+        condition: str = "position",
+        num_channels: int = 0,
+        line: bool = False,
+    ) -> None:
+        super().__init__()
+        self.condition = Condition(condition, num_conditions, num_channels)
+        planes = self.condition.num_planes
+        self.module_list = nn.ModuleList(CouplingBlock(num_features, planes, clamp, line) for _ in range(num_blocks))
+
+    def forward(
+        self, x: Tensor, channels: Tensor | None = None, offsets: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """(B, C, H, W) -> z (B, C, H, W), log|det dz/dx| (B,). `channels`, `offsets` (B,): see Condition."""
+        condition = self.condition(x, channels, offsets)
         log_det = x.new_zeros(len(x))
         for block in self.module_list:
             x, block_log_det = block(x, condition)
             log_det = log_det + block_log_det
         return x, log_det
 
-    def inverse(self, z: Tensor) -> Tensor:
+    def inverse(self, z: Tensor, channels: Tensor | None = None, offsets: Tensor | None = None) -> Tensor:
         """The x that `forward` maps to z."""
-        condition = self._condition(z)
+        condition = self.condition(z, channels, offsets)
         for block in reversed(self.module_list):
             z = block.inverse(z, condition)
         return z
@@ -153,13 +189,15 @@ class Permutation(nn.Module):
 class CrossConvs(nn.Module):
     """Lets the levels exchange what they see at the size of the smallest map, as a residual."""
 
-    def __init__(self, planes: list[int]) -> None:
+    def __init__(self, planes: list[int], line: bool = False) -> None:
         super().__init__()
         self.planes = planes
+        # corners on corners moves with the length of a line: a part of it would not get what the whole gets there
+        self.align_corners = not line
         width = sum(planes) // 4
-        self.conv1 = nn.Conv2d(sum(planes), width, 3, padding=1)
+        self.conv1 = _conv3(sum(planes), width, line)
         self.norm = LayerNorm2d(width, eps=LAYER_NORM_EPS)
-        self.conv2 = nn.Conv2d(width, sum(planes), 3, padding=1)
+        self.conv2 = _conv3(width, sum(planes), line)
 
     def forward(self, levels: list[Tensor]) -> list[Tensor]:
         """Levels (B, C_l, H_l, W_l), the smallest last -> the same shapes."""
@@ -167,7 +205,7 @@ class CrossConvs(nn.Module):
         x = torch.cat([F.adaptive_avg_pool2d(level, smallest) for level in levels], dim=1)
         x = F.relu(self.conv2(F.relu(self.norm(self.conv1(x)))))
         return [
-            level + F.interpolate(part, size=level.shape[-2:], mode="bilinear", align_corners=True)
+            level + F.interpolate(part, size=level.shape[-2:], mode="bilinear", align_corners=self.align_corners)
             for level, part in zip(levels, x.split(self.planes, dim=1), strict=True)
         ]
 
@@ -175,12 +213,12 @@ class CrossConvs(nn.Module):
 class FusionSubnet(nn.Module):
     """Scales and translations of one side of the fusion coupling from the other side, per level."""
 
-    def __init__(self, in_planes: list[int], out_planes: list[int]) -> None:
+    def __init__(self, in_planes: list[int], out_planes: list[int], line: bool = False) -> None:
         super().__init__()
-        self.cross_convs = CrossConvs(in_planes)
+        self.cross_convs = CrossConvs(in_planes, line)
         pairs = list(zip(in_planes, out_planes, strict=True))
-        self.conv_s = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in pairs)
-        self.conv_t = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in pairs)
+        self.conv_s = nn.ModuleList(_conv3(i, o, line) for i, o in pairs)
+        self.conv_t = nn.ModuleList(_conv3(i, o, line) for i, o in pairs)
 
     def forward(self, levels: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Levels (B, in_l, H_l, W_l) -> s and t per level, (B, out_l, H_l, W_l)."""
@@ -198,13 +236,13 @@ class FusionCoupling(nn.Module):
     NeurIPS 2018, section 3.3).
     """
 
-    def __init__(self, num_features: list[int], clamp: float) -> None:
+    def __init__(self, num_features: list[int], clamp: float, line: bool = False) -> None:
         super().__init__()
         self.clamp = clamp
         self.first = [n // 2 for n in num_features]
         self.second = [n - n // 2 for n in num_features]
-        self.subnet_1 = FusionSubnet(self.first, self.second)
-        self.subnet_2 = FusionSubnet(self.second, self.first)
+        self.subnet_1 = FusionSubnet(self.first, self.second, line)
+        self.subnet_2 = FusionSubnet(self.second, self.first, line)
 
     def _log_scale(self, s: Tensor) -> Tensor:
         return self.clamp * 0.636 * torch.atan(s / self.clamp)
@@ -237,9 +275,10 @@ class FusionCoupling(nn.Module):
 class FusionFlow(nn.Module):
     """A permutation of the planes of every level, then one coupling across the levels."""
 
-    def __init__(self, num_features: list[int], clamp: float) -> None:
+    def __init__(self, num_features: list[int], clamp: float, line: bool = False) -> None:
         super().__init__()
-        self.module_list = nn.ModuleList([*(Permutation(n) for n in num_features), FusionCoupling(num_features, clamp)])
+        coupling = FusionCoupling(num_features, clamp, line)
+        self.module_list = nn.ModuleList([*(Permutation(n) for n in num_features), coupling])
 
     def forward(self, levels: list[Tensor]) -> tuple[list[Tensor], Tensor]:
         """Levels (B, C_l, H_l, W_l) -> z of the same shapes, log|det dz/dx| (B,)."""
@@ -255,7 +294,8 @@ class FusionFlow(nn.Module):
 class MSFlow(nn.Module):
     """Pooling, parallel flows and fusion flow: the trained part of the detector.
 
-    `num_features`, `num_conditions` (multiples of 4) and `num_blocks` have one entry per pyramid level.
+    `num_features`, `num_conditions` (multiples of 4) and `num_blocks` have one entry per pyramid level. `condition` is
+    one of CONDITIONS, `num_channels` how many there are to embed; `line` is for pictures of one row.
     """
 
     def __init__(
@@ -265,27 +305,45 @@ class MSFlow(nn.Module):
         num_blocks: list[int],
         clamp: float,
         pool_type: str,
+        condition: str = "position",
+        num_channels: int = 0,
+        line: bool = False,
     ) -> None:
         super().__init__()
-        self.pool = POOLINGS[pool_type]()
+        self.pool = nn.Identity()
+        if pool_type != "none":
+            shape = [(1, 3), (1, 2), (0, 1)] if line else [3, 2, 1]
+            self.pool = POOLINGS[pool_type](*shape)
         self.parallel_flows = nn.ModuleList(
-            ParallelFlow(f, c, n, clamp) for f, c, n in zip(num_features, num_conditions, num_blocks, strict=True)
+            ParallelFlow(f, c, n, clamp, condition, num_channels, line)
+            for f, c, n in zip(num_features, num_conditions, num_blocks, strict=True)
         )
-        self.fusion_flow = FusionFlow(num_features, clamp)
+        self.fusion_flow = FusionFlow(num_features, clamp, line)
 
-    def forward(self, pyramid: list[Tensor]) -> tuple[list[Tensor], Tensor]:
+    def forward(
+        self, pyramid: list[Tensor], channels: Tensor | None = None, offsets: list[Tensor] | None = None
+    ) -> tuple[list[Tensor], Tensor]:
         """Pyramid of features, level l (B, C_l, H_l, W_l) -> z per pooled level, log|det J| (B,)."""
+        return self.transform([self.pool(features) for features in pyramid], channels, offsets)
+
+    def transform(
+        self, pooled: list[Tensor], channels: Tensor | None = None, offsets: list[Tensor] | None = None
+    ) -> tuple[list[Tensor], Tensor]:
+        """The same from a pooled pyramid. `channels` (B,) and, by level, `offsets` (B,): see Condition."""
         levels, log_dets = [], []
-        for flow, features in zip(self.parallel_flows, pyramid, strict=True):
-            level, log_det = flow(self.pool(features))
+        for number, (flow, features) in enumerate(zip(self.parallel_flows, pooled, strict=True)):
+            level, log_det = flow(features, channels, offsets and offsets[number])
             levels.append(level)
             log_dets.append(log_det)
         z, log_det = self.fusion_flow(levels)
         return z, log_det + torch.stack(log_dets).sum(dim=0)
 
-    def inverse(self, z: list[Tensor]) -> list[Tensor]:
-        """The pooled pyramid that `forward` maps to z."""
-        return [flow.inverse(x) for flow, x in zip(self.parallel_flows, self.fusion_flow.inverse(z), strict=True)]
+    def inverse(
+        self, z: list[Tensor], channels: Tensor | None = None, offsets: list[Tensor] | None = None
+    ) -> list[Tensor]:
+        """The pooled pyramid that `transform` maps to z."""
+        levels = zip(self.parallel_flows, self.fusion_flow.inverse(z), offsets or [None] * len(z), strict=True)
+        return [flow.inverse(x, channels, offset) for flow, x, offset in levels]
 
 
 def negative_log_likelihood(z: list[Tensor], log_det: Tensor) -> Tensor:

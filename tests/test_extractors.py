@@ -76,6 +76,19 @@ def test_rows_of_a_picture_with_equal_rows_stay_equal() -> None:
         torch.testing.assert_close(level_low[:, :, 0], level_high[:, :, 0], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", TORCHVISION_TAGS)
+@pytest.mark.parametrize("width", [64, 333])
+def test_a_line_has_the_pyramid_of_a_picture_with_equal_rows(name: str, width: int) -> None:
+    extractor = build_extractor(name, "random", seed=3)
+    line = torch.randn(1, 3, 1, width)
+    expected = extractor(line.expand(-1, -1, 32, -1))
+    found = extractor.as_line()(line)
+    for level, picture in zip(found, expected, strict=True):
+        assert level.shape == (*picture.shape[:2], 1, picture.shape[3])
+        scale = picture.abs().max()
+        torch.testing.assert_close(level.expand_as(picture) / scale, picture / scale, rtol=1e-4, atol=1e-5)
+
+
 def test_unknown_names() -> None:
     with pytest.raises(InputError, match=r"unknown extractor 'resnet81'. Did you mean 'resnet18'\? Known: resnet18"):
         build_extractor("resnet81", "random", 0)
