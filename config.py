@@ -28,20 +28,25 @@ Config = typing.Any  # a frozen dataclass with one field per setting of default.
 POSITIVE = {
     "input_size", "img_std", "c_conds", "parallel_blocks", "clamp_alpha", "batch_size", "meta_epochs",
     "sub_epochs", "lr", "lr_warmup_from", "lr_decay_milestones", "lr_decay_gamma", "grad_clip", "top_k",
+    "colour_window", "time_scales", "window", "fold_width", "mtf_bins", "max_columns", "gaussian_floor", "memory_size",
+    "train_window", "levels", "smooth",
 }  # fmt: skip
 NOT_NEGATIVE = {
     "seed", "num_workers", "smap_used_dims", "lr_warmup_epochs", "vis_top_k", "merge_gap", "widen", "vus_window",
-    "bootstrap",
+    "bootstrap", "clip", "fleet_size", "fleet_offset", "feature_noise",
 }  # fmt: skip
-AT_MOST = {"top_k": 1, "lr_warmup_from": 1, "lr_decay_gamma": 1, "seed": 2**32 - 1}
-LENGTHS = {"smap_used_dims": 3, "img_mean": 3, "img_std": 3, "c_conds": 3, "parallel_blocks": 3}
+AT_MOST = {"top_k": 1, "lr_warmup_from": 1, "lr_decay_gamma": 1, "seed": 2**32 - 1, "levels": 3}
+LENGTHS = {
+    "smap_used_dims": 3, "img_mean": 3, "img_std": 3, "c_conds": 3, "parallel_blocks": 3, "colours": 3,
+    "colour_gains": 3,
+}  # fmt: skip
 PATTERNS = {
     "threshold": (
         r"pot|q(0(\.\d+)?|1(\.0+)?)|[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?",
         "pot, a quantile of the training scores such as q0.99, or a number",
     )
 }
-NOT_EMPTY = {"class_names", "dataset", "extractor", "weights", "work_dir"}
+NOT_EMPTY = {"class_names", "dataset", "extractor", "weights", "work_dir", "time_scales", "levels", "layout", "colours"}
 
 
 @dataclass(frozen=True)
@@ -268,7 +273,9 @@ def load_config(
 
     Raises InputError that names the source, what was given and what is allowed.
     """
-    from datasets import DATASETS  # here, because NumPy would slow down --help
+    from colours import COLOURS  # here, because NumPy would slow down --help
+    from datasets import DATASETS
+    from layouts import LAYOUTS
 
     settings = read_settings(DEFAULT_FILE)
     values = {name: (s.default, str(DEFAULT_FILE)) for name, s in settings.items()}
@@ -281,6 +288,13 @@ def load_config(
     checked = {name: _check(settings[name], value, where) for name, (value, where) in values.items()}
     if checked["dataset"] not in DATASETS:
         raise InputError(f"{values['dataset'][1]}: {unknown_name('dataset', checked['dataset'], list(DATASETS))}")
+    if checked["layout"] not in LAYOUTS:
+        raise InputError(f"{values['layout'][1]}: {unknown_name('layout', checked['layout'], list(LAYOUTS))}")
+    for colour in checked["colours"]:
+        if colour not in COLOURS:
+            raise InputError(f"{values['colours'][1]}: colours: {unknown_name('colour', colour, list(COLOURS))}")
+    if not checked["levels"] == tuple(sorted(set(checked["levels"]))):
+        raise InputError(f"{values['levels'][1]}: levels = {checked['levels']}: name each of 1 2 3 once, in order.")
     return make_dataclass("Config", checked, frozen=True)(**checked)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from colours import draw_colours
 from data.sample import write_sample
 from data.telemanom import TelemanomSource
 from errors import InputError, unknown_name
@@ -31,12 +32,37 @@ Sample = tuple[NDArray[np.float32], int, NDArray[np.uint8]]
 Colours = tuple[float, ...]
 
 
-class SMAPDataset:
-    """Channels of telemetry in the published format, each drawn as one picture.
+@dataclass(frozen=True)
+class Drawing:
+    """How columns become colours: see `colours.draw_colours`; the fields come from the settings of default.py."""
 
-    The columns `dims` become the three colours, normalised by `mean` and `std`. The label of a test channel is 1
-    where any of its steps is labelled; a mask is zero everywhere, as the labels are per time step.
-    Raises InputError for a channel that is damaged or has fewer columns than asked for.
+    dims: tuple[int, ...]
+    colours: tuple[str, ...]
+    window: int
+    gains: tuple[float, ...]
+    clip: float
+
+    @classmethod
+    def of(cls, config) -> "Drawing":
+        """The drawing that the settings ask for."""
+        return cls(config.smap_used_dims, config.colours, config.colour_window, config.colour_gains, config.clip)
+
+    def __call__(self, source: TelemanomSource, channel: str, split: str) -> NDArray[np.float64]:
+        """A channel's colours (T, 3), not normalised. Raises InputError where it has fewer columns than asked for."""
+        series = source.series(channel, split)
+        if max(self.dims) >= series.shape[1]:
+            raise InputError(
+                f"{source.path(channel, split)}: channel {channel} has {series.shape[1]} columns, smap_used_dims asks "
+                f"for column {max(self.dims)}. Choose from 0 to {series.shape[1] - 1}; a column may stand twice."
+            )
+        return draw_colours(series, self.dims, self.colours, self.window, self.gains, self.clip)
+
+
+class SMAPDataset:
+    """Channels of telemetry in the published format, each drawn as one picture, normalised by `mean` and `std`.
+
+    The label of a test channel is 1 where any of its steps is labelled; a mask is zero everywhere, as the labels are
+    per time step. Raises InputError for a channel that is damaged or has fewer columns than asked for.
     """
 
     def __init__(
@@ -45,7 +71,7 @@ class SMAPDataset:
         channels: list[str],
         split: str,
         size: tuple[int, int],
-        dims: tuple[int, ...],
+        drawing: Drawing,
         mean: Colours,
         std: Colours,
     ) -> None:
@@ -54,7 +80,7 @@ class SMAPDataset:
         self.labels = [int(split == "test" and source.has_anomaly(channel)) for channel in channels]
         self._pictures = []
         for channel in channels:
-            series = (chosen_columns(source, channel, split, dims) - mean) / std
+            series = (drawing(source, channel, split) - mean) / std
             self._pictures.append(layout.to_image(series))
 
     def __len__(self) -> int:
@@ -63,17 +89,6 @@ class SMAPDataset:
     def __getitem__(self, index: int) -> Sample:
         picture = self._pictures[index]
         return picture.copy(), self.labels[index], np.zeros(picture.shape[1:], dtype=np.uint8)
-
-
-def chosen_columns(source: TelemanomSource, channel: str, split: str, dims: tuple[int, ...]) -> NDArray[np.float64]:
-    """The columns `dims` of a channel, (T, len(dims)). Raises InputError where the channel has fewer."""
-    series = source.series(channel, split)
-    if max(dims) >= series.shape[1]:
-        raise InputError(
-            f"{source.path(channel, split)}: channel {channel} has {series.shape[1]} columns, smap_used_dims asks for "
-            f"column {max(dims)}. Choose from 0 to {series.shape[1] - 1}; a column may stand twice."
-        )
-    return series[:, list(dims)].astype(np.float64)
 
 
 class SeriesData:
@@ -105,23 +120,22 @@ class SeriesData:
         digest = hashlib.sha256(" ".join(channels).encode()).hexdigest()[:8]
         return [f"{len(channels)}_channels_{digest}"]
 
+    def channels(self, config) -> list[str]:
+        """The chosen channels, in the order of the label file."""
+        return self.open(config).select(config.class_names)
+
     def normalisation(self, config, class_name: str) -> tuple[Colours, Colours]:
         """Mean and standard deviation per colour over all training steps of the chosen channels."""
-        source = self.open(config)
-        steps = np.concatenate(
-            [
-                chosen_columns(source, channel, "train", config.smap_used_dims)
-                for channel in source.select(config.class_names)
-            ]
-        )
+        source, drawing = self.open(config), Drawing.of(config)
+        steps = np.concatenate([drawing(source, channel, "train") for channel in self.channels(config)])
         std = steps.std(axis=0)
         return tuple(steps.mean(axis=0).tolist()), tuple(np.where(std < CONSTANT_STD, 1.0, std).tolist())
 
     def dataset(self, config, class_name: str, split: str, mean: Colours, std: Colours) -> SMAPDataset:
         """The pictures of a split, train or test."""
-        source = self.open(config)
-        channels = source.select(config.class_names)
-        return SMAPDataset(source, channels, split, config.input_size, config.smap_used_dims, mean, std)
+        return SMAPDataset(
+            self.open(config), self.channels(config), split, config.input_size, Drawing.of(config), mean, std
+        )
 
 
 @dataclass(frozen=True)

@@ -33,16 +33,16 @@ from config import Config
 from data.telemanom import TelemanomSource
 from errors import InputError, exit_code, unknown_name
 from label_check import print_check
-from layouts import Stretch
 from results import Evaluation, write_results
 from runs import TRAIN_SCORES, Scores, check_channels, open_scores, scores_parser
 from thresholds import write_alarms
+from timestep import timestep_scores
 from tracking import progress_bar
 
 # settings that decide how given scores are judged; all others stand as the scores were made
 FLAGS = [
-    "save_npy", "timestep_map", "duplicate_rows", "labels", "merge_gap", "widen", "drop", "threshold", "vus_window",
-    "bootstrap", "point_adjust", "report",
+    "save_npy", "timestep_map", "levels", "calibration", "smooth", "duplicate_rows", "labels", "merge_gap", "widen",
+    "drop", "threshold", "vus_window", "bootstrap", "point_adjust", "report",
 ]  # fmt: skip
 PARTS = {POOLED: "pooled", PER_CHANNEL: "per channel", SECOND_HALF: "second half", HEAVY: "heavy", LIGHT: "others"}
 DETAILS = {
@@ -50,20 +50,6 @@ DETAILS = {
     "affiliation_precision": "affil P", "affiliation_recall": "affil R", "affiliation_f1": "affil F1",
     "event_precision": "event P", "event_recall": "event R", "event_f1": "event F1", "point_adjusted_f1": "PA-F1",
 }  # fmt: skip
-
-
-def timestep_scores(scores: Scores, source: TelemanomSource, map_name: str, split: str) -> dict[str, NDArray]:
-    """One score per time step of a split, (T,) per channel: the score map read back at the channel's own length.
-
-    Raises InputError where a score is not a finite number.
-    """
-    layout = Stretch(*scores.maps[map_name].shape[1:])
-    by_channel = {}
-    for channel, score_map in zip(scores.channels, scores.maps[map_name], strict=True):
-        by_channel[channel] = layout.to_series(score_map, source.num_steps(channel, split))
-        if not np.isfinite(by_channel[channel]).all():
-            raise InputError(f"{scores.folder}: channel {channel} has scores that are not finite. Train and test anew.")
-    return by_channel
 
 
 def evaluate(scores_folder: Path, source: TelemanomSource, config: Config) -> Evaluation:
@@ -106,9 +92,9 @@ def _model_scores(scores_folder: Path, source: TelemanomSource, config: Config) 
     channels = [channel for channel in scores.channels if channel not in config.drop]
     if not channels:
         raise InputError(f"drop = {' '.join(config.drop)}: leaves no channel to evaluate. Drop fewer.")
-    test = timestep_scores(scores, source, config.timestep_map, "test")
-    train = timestep_scores(train_scores, source, config.timestep_map, "train")
-    return scores, Scoring("model", channels, *([of[channel] for channel in channels] for of in (test, train)))
+    test, train = timestep_scores(scores, train_scores, source, config)
+    chosen = [number for number, channel in enumerate(scores.channels) if channel in channels]
+    return scores, Scoring("model", channels, [test[n] for n in chosen], [train[n] for n in chosen])
 
 
 def _trivial(source: TelemanomSource, channels: Sequence[str]) -> list[Scoring]:

@@ -42,3 +42,10 @@ def picture_metrics(
     if with_pro:
         metrics["pro"] = per_region_overlap(masks, score_maps)
     return metrics
+
+
+def format_metrics(metrics: dict[str, float | None]) -> str:
+    """One line: names and values of picture metrics."""
+    names = {"detection": "detection AUROC", "localisation": "localisation AUROC", "pro": "PRO"}
+    shown = {name: "undefined (one class only)" if value is None else f"{value:.4f}" for name, value in metrics.items()}
+    return "  ".join(f"{names[name]} {value}" for name, value in shown.items())

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from atomic import atomic_file, atomic_folder
 from data.telemanom import TelemanomSource
 from errors import exit_code
-from runs import Scores, check_channels, open_scores, scores_parser
+from runs import Scores, check_channels, open_scores, score_name, scores_parser
 
 COLUMNS = ("rank", "chan_id", "anomaly_score", "label", "num_steps", "num_anomalous_steps")
 
@@ -63,10 +63,11 @@ def draw_heat_map(scores: Scores, index: int, source: TelemanomSource, rank: int
     above.set_title(
         f"{channel}: rank {rank} of {len(scores.channels)}, score {scores.picture_scores[index]:.3f}", loc="left"
     )
-    score_map = scores.maps[config.timestep_map][index]
+    name = score_name(config)
+    score_map = scores.maps[name][index]
     image = below.imshow(score_map, extent=(-0.5, len(values) - 0.5, 0, 1), aspect="auto", cmap="magma")
     below.set_yticks([])
-    below.set_ylabel("score map")
+    below.set_ylabel("-log p by level" if name == "nll" else "score map")
     below.set_xlabel("time step")
     figure.colorbar(image, ax=below, label="anomaly score", pad=0.01)
     figure.align_ylabels([above, below])

@@ -24,7 +24,10 @@ def run(argv: list[str] | None) -> None:
     data = DATASETS[config.dataset]
     classes = data.classes(config)
 
-    from train import format_metrics, open_run, test, train
+    from detector import LAST, open_run
+    from evaluations import format_metrics
+    from scoring import test
+    from train import train
 
     if data.is_series:
         print(
@@ -37,7 +40,7 @@ def run(argv: list[str] | None) -> None:
         print(f"{config.dataset} {class_name}  weights: {current.extractor.weights}  folder: {current.folder}")
         if config.mode != "test":
             train(current)
-            print(f"Checkpoint: {current.folder / 'last.pt'}")
+            print(f"Checkpoint: {current.folder / LAST}")
         if config.mode != "train":
             scores_folder, results[class_name] = test(current)
             print(f"Scores: {scores_folder}")

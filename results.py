@@ -24,6 +24,12 @@ CHANNEL_METRICS = {
 }  # fmt: skip
 
 
+JUDGED_BY = (
+    "timestep_map", "levels", "calibration", "smooth", "duplicate_rows", "labels", "merge_gap", "widen", "drop",
+    "threshold", "vus_window", "bootstrap",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """A judged test run: score files, labels (T,) per channel, all scores and their results, the model first."""
@@ -54,8 +60,7 @@ def write_results(folder: Path, evaluation: Evaluation, source: TelemanomSource,
 
 def _judged_by(config: Config) -> dict[str, str | int | list[str]]:
     """The settings that decide how given scores are judged."""
-    names = ("timestep_map", "duplicate_rows", "labels", "merge_gap", "widen", "drop", "threshold", "vus_window")
-    return {name: getattr(config, name) for name in (*names, "bootstrap")}
+    return {name: getattr(config, name) for name in JUDGED_BY}
 
 
 def _metrics(evaluation: Evaluation, config: Config) -> dict:

@@ -1,11 +1,13 @@
 """The folder of a run and the score files that a test leaves in it.
 
 `<work_dir>/<version>/<dataset>/<class>/` holds checkpoints, config.json and log.jsonl; its `scores/` holds one
-entry per sample in anomaly_score.npy, labels.npy, filenames.npy and the score maps (N, H, W), and the config.json
-they were made with; for series `scores/train/` holds the same for the training split.
+entry per sample in anomaly_score.npy, labels.npy, filenames.npy and the score maps, add and mul (N, H, W) or
+maps/<channel>.npy (rows, T), and the config.json they were made with; for series `scores/train/` holds the same for
+the training split.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,12 +23,37 @@ from errors import InputError
 CONFIG_FILE = "config.json"
 TRAIN_SCORES = "train"  # folder beside the scores of the test split with those of the training split
 MAP_NAMES = ("add", "mul")
+LEVEL_MAPS = "maps"  # folder with one file per channel: the raw -log p of every time scale and level, (rows, T)
+# what MSFlow's own maps go with; anything else needs the raw -log p
+PICTURE_ONLY = {
+    "layout": "stretch", "head": "flow", "condition": "position", "time_scales": (1,), "fleet_size": 0,
+    "feature_noise": 0.0, "calibration": "none", "levels": (1, 2, 3), "smooth": 1,
+}  # fmt: skip
 
 
 def version(config: Config) -> str:
     """The name of the model's make, e.g. msflow_wide_resnet50_2_avgpool_pl258."""
     blocks = "".join(str(n) for n in config.parallel_blocks)
-    return f"msflow_{config.extractor}_{config.pool_type}pool_pl{blocks}"
+    layout = "" if config.layout == "stretch" else f"_{config.layout}"
+    return f"msflow_{config.extractor}_{config.pool_type}pool_pl{blocks}{layout}"
+
+
+def score_name(config: Config) -> str:
+    """What is read back as time-step scores: add, mul or nll.
+
+    Raises InputError where the settings ask for what only the raw -log p of a channel has (nll), or the other way.
+    """
+    name = config.timestep_map
+    if name == "auto":
+        name = "add" if config.layout == "stretch" else "nll"
+    if name != "nll":
+        for setting, plain in PICTURE_ONLY.items():
+            if getattr(config, setting) != plain:
+                raise InputError(
+                    f"{setting} = {getattr(config, setting)} needs timestep_map = nll: the maps add and mul are "
+                    f"MSFlow's, of one picture per channel ({setting} = {plain})."
+                )
+    return name
 
 
 def run_folder(config: Config, class_name: str, root: Path = Path()) -> Path:
@@ -39,11 +66,17 @@ def map_file(scores_folder: Path, name: str) -> Path:
     return scores_folder / f"anomaly_score_map_{name}.npy"
 
 
+def level_map_file(scores_folder: Path, channel: str) -> Path:
+    """The file of a channel's raw -log p."""
+    return scores_folder / LEVEL_MAPS / f"{channel}.npy"
+
+
 @dataclass(frozen=True)
 class Scores:
     """What a test run left: N samples, in one order throughout.
 
-    `filenames` (N,) text, `labels` (N,) 0/1, `picture_scores` (N,), `maps` by name (N, H, W), read from disk on use;
+    `filenames` (N,) text, `labels` (N,) 0/1, `picture_scores` (N,); `maps` by name, read from disk on use: add and mul
+    (N, H, W), or nll, one (rows, T) per channel with a row per time scale and level.
     `config` and `facts`, the rest of config.json, tell which run it was.
     """
 
@@ -51,7 +84,7 @@ class Scores:
     filenames: NDArray[np.str_]
     labels: NDArray[np.integer]
     picture_scores: NDArray[np.floating]
-    maps: dict[str, NDArray[np.floating]]
+    maps: dict[str, Sequence[NDArray[np.floating]]]
     config: Config
     facts: dict[str, Any]
 
@@ -72,7 +105,10 @@ def open_scores(folder: Path) -> Scores:
     Raises InputError where a file is missing or damaged, or where the files are not of one run.
     """
     arrays = {name: _read(folder / f"{name}.npy") for name in ("filenames", "labels", "anomaly_score")}
-    maps = {name: _read(map_file(folder, name)) for name in MAP_NAMES}
+    if (folder / LEVEL_MAPS).is_dir():
+        maps = {"nll": [_read(level_map_file(folder, Path(name).stem)) for name in arrays["filenames"]]}
+    else:
+        maps = {name: _read(map_file(folder, name)) for name in MAP_NAMES}
     counts = {name: len(array) for name, array in {**arrays, **maps}.items()}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from atomic import atomic_file
 from errors import InputError
@@ -26,7 +26,8 @@ class Progress:
     """What a checkpoint holds beside the flows.
 
     `epoch` counts finished meta epochs, `step` optimizer steps; `best` holds the best value of each picture metric
-    so far. `extractor_sha256`, `img_mean` and `img_std` tell which pictures and features the flows were trained on.
+    so far. `extractor_sha256`, `img_mean` and `img_std` tell which pictures and features the flows were trained on,
+    `channels` which series, in the order of their numbers.
     Checkpoints of the original have only an epoch.
     """
 
@@ -36,17 +37,23 @@ class Progress:
     img_mean: tuple[float, ...] = ()
     img_std: tuple[float, ...] = ()
     best: dict[str, float] = field(default_factory=dict)
+    channels: list[str] = field(default_factory=list)
 
 
 def save_checkpoint(
-    path: Path, flow: MSFlow, progress: Progress, optimizer: torch.optim.Optimizer | None = None
+    path: Path,
+    flow: MSFlow | None,
+    progress: Progress,
+    optimizer: torch.optim.Optimizer | None = None,
+    memories: dict[str, nn.Module] | None = None,
 ) -> None:
-    """Write the flows, and for a continuation the optimizer, to `path`."""
-    content: dict[str, Any] = {
-        **asdict(progress),
-        "fusion_flow": flow.fusion_flow.state_dict(),
-        "parallel_flows": [parallel.state_dict() for parallel in flow.parallel_flows],
-    }
+    """Write the flows, and for a continuation the optimizer, to `path`; `memories` are parts that need no training."""
+    content: dict[str, Any] = asdict(progress)
+    if flow is not None:
+        content["fusion_flow"] = flow.fusion_flow.state_dict()
+        content["parallel_flows"] = [parallel.state_dict() for parallel in flow.parallel_flows]
+    for name, module in (memories or {}).items():
+        content[name] = module.state_dict()
     if optimizer is not None:
         content["optimizer"] = optimizer.state_dict()
     with atomic_file(path) as temporary:
@@ -59,7 +66,7 @@ def load_checkpoint(path: Path, flow: MSFlow, optimizer: torch.optim.Optimizer |
     Raises InputError where the file is missing, damaged, no checkpoint, of another architecture (naming the first
     tensors that differ) or lacks the optimizer that is asked for.
     """
-    content = _read(path)
+    content = _read(path, {"epoch", "fusion_flow", "parallel_flows"})
     num_features = [len(module.perm) for module in flow.fusion_flow.module_list[:-1]]
     loaded = {}
     for name, tensor in _fusion_in_our_order(content["fusion_flow"], num_features).items():
@@ -75,10 +82,42 @@ def load_checkpoint(path: Path, flow: MSFlow, optimizer: torch.optim.Optimizer |
             )
         optimizer.load_state_dict(content["optimizer"])
     flow.load_state_dict(loaded)
+    return _progress(content)
+
+
+def load_memories(path: Path, memories: dict[str, nn.Module]) -> Progress:
+    """Load parts that need no training from a checkpoint of ours; how much they keep is up to the file.
+
+    Raises InputError where the file is missing, damaged, lacks a part or holds it for other features or channels.
+    """
+    content = _read(path, {"epoch", *memories})
+    for name, module in memories.items():
+        expected = module.state_dict()
+        kept, found = ({key: _kept_shape(key, t) for key, t in of.items()} for of in (expected, content[name]))
+        if kept != found:
+            raise InputError(
+                f"{path}: its {name} is of other channels or another extractor. Set them back, or train anew."
+            )
+        for key, tensor in content[name].items():
+            setattr(module, key, tensor.to(expected[key].device))
+    return _progress(content)
+
+
+def _kept_shape(name: str, tensor: Tensor) -> tuple[int, ...]:
+    """The shape that must agree: how many features a bank keeps may differ."""
+    return tuple(tensor.shape[1:] if name.startswith("bank_") else tensor.shape)
+
+
+def read_progress(path: Path) -> Progress:
+    """What a checkpoint tells beside its tensors. Raises InputError where the file is missing or damaged."""
+    return _progress(_read(path, {"epoch"}))
+
+
+def _progress(content: dict[str, Any]) -> Progress:
     return Progress(**{name: content[name] for name in Progress.__dataclass_fields__ if name in content})
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, required: set[str]) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
@@ -88,7 +127,6 @@ def _read(path: Path) -> dict[str, Any]:
             f"{path}: is not a readable checkpoint (truncated, or a pickle of something else). "
             "Train again, or choose another file."
         ) from error
-    required = {"epoch", "fusion_flow", "parallel_flows"}
     if not isinstance(content, dict) or not required <= content.keys():
         found = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
         raise InputError(f"{path}: is not a checkpoint of MSFlow: has {found}, needs {', '.join(sorted(required))}.")
@@ -146,5 +184,5 @@ def _check_same_architecture(path: Path, loaded: StateDict, expected: StateDict)
         first = "; ".join(f"{n}: file {shape(loaded, n)}, model {shape(expected, n)}" for n in differing[:3])
         raise InputError(
             f"{path}: is of another architecture, {len(differing)} tensors differ ({first}). "
-            "Check extractor, c_conds and parallel_blocks."
+            "Check extractor, layout, condition, c_conds and parallel_blocks."
         )

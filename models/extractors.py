@@ -27,7 +27,7 @@ class Extractor(nn.Module):
     """Frozen backbone in eval mode: picture (B, 3, H, W) -> pyramid of three maps (B, C_l, H / s_l, W / s_l).
 
     Every convolution with a kernel larger than 1 pads by reflection. `weights` says in words which weights
-    it holds; `num_features` lists C_l.
+    it holds; `num_features` lists C_l, `reductions` the strides s_l.
     """
 
     def __init__(self, backbone: nn.Module, weights: str) -> None:
@@ -35,6 +35,7 @@ class Extractor(nn.Module):
         self.backbone = backbone
         self.weights = weights
         self.num_features: list[int] = backbone.feature_info.channels()
+        self.reductions: list[int] = backbone.feature_info.reduction()
         for module in self.modules():
             if isinstance(module, nn.Conv2d) and max(module.kernel_size) > 1:
                 module.padding_mode = "reflect"

@@ -291,6 +291,12 @@ class FusionFlow(nn.Module):
         return [permute.inverse(x) for permute, x in zip(permutations, coupling.inverse(z), strict=True)]
 
 
+def make_pool(pool_type: str, line: bool = False) -> nn.Module:
+    """3x3 pooling with stride 2 (1x3 for pictures of one row), or none."""
+    shape = [(1, 3), (1, 2), (0, 1)] if line else [3, 2, 1]
+    return POOLINGS[pool_type](*shape) if pool_type != "none" else nn.Identity()
+
+
 class MSFlow(nn.Module):
     """Pooling, parallel flows and fusion flow: the trained part of the detector.
 
@@ -310,10 +316,7 @@ class MSFlow(nn.Module):
         line: bool = False,
     ) -> None:
         super().__init__()
-        self.pool = nn.Identity()
-        if pool_type != "none":
-            shape = [(1, 3), (1, 2), (0, 1)] if line else [3, 2, 1]
-            self.pool = POOLINGS[pool_type](*shape)
+        self.pool = make_pool(pool_type, line)
         self.parallel_flows = nn.ModuleList(
             ParallelFlow(f, c, n, clamp, condition, num_channels, line)
             for f, c, n in zip(num_features, num_conditions, num_blocks, strict=True)

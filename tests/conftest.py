@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the fastest for such small work, and sums always in the same order
+
+from datasets import Drawing
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -68,3 +71,8 @@ def published_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                         np.save(folder / split / f"{channel}.npy", arrays[channel])
         (folder / table.name).write_bytes(table.read_bytes())
     return folder
+
+
+def plain(dims: tuple[int, ...]) -> Drawing:
+    """Columns as they are, one per colour."""
+    return Drawing(dims, ("value",) * len(dims), window=1, gains=(1.0,) * len(dims), clip=0.0)

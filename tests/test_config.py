@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 import config
 import main
+from colours import COLOURS
 from datasets import DATASETS
 from errors import InputError
+from layouts import LAYOUTS
 
 ROOT = Path(config.__file__).parent
 DEFAULTS = config.read_settings(config.DEFAULT_FILE)
@@ -160,6 +162,24 @@ VALID: dict[str, st.SearchStrategy] = {
     "grad_clip": positive,
     "top_k": share,
     "vis_top_k": from_zero,
+    "layout": st.sampled_from(list(LAYOUTS)),
+    "colours": three(st.sampled_from(list(COLOURS))),
+    "colour_window": count,
+    "colour_gains": three(finite),
+    "clip": st.floats(0, 1e6),
+    "time_scales": st.lists(count, min_size=1).map(tuple),
+    "window": count,
+    "fold_width": count,
+    "mtf_bins": count,
+    "max_columns": count,
+    "gaussian_floor": positive,
+    "memory_size": count,
+    "fleet_size": from_zero,
+    "fleet_offset": st.floats(0, 1e6),
+    "train_window": count,
+    "feature_noise": st.floats(0, 1e6),
+    "levels": st.sampled_from([(1,), (2, 3), (1, 2, 3)]),
+    "smooth": count,
     "merge_gap": from_zero,
     "widen": from_zero,
     "drop": st.lists(word, min_size=1).map(tuple),
@@ -322,6 +342,11 @@ BAD_VALUES = {
     "two levels": ("parallel_blocks", "2 5", "[2, 5]", ["[2, 5]", "3 values"]),
     "two colours": ("smap_used_dims", "0 1", "[0, 1]", ["[0, 1]", "3 values"]),
     "deviation of 0": ("img_std", "1 0 1", "[1, 0, 1]", ["0", "above 0"]),
+    "unknown layout": ("layout", "lien", "'lien'", ["'lien'", "Did you mean 'line'?", "stretch, line, fold"]),
+    "unknown colour": ("colours", "value value valve", "['value', 'value', 'valve']", ["'valve'", "'value'"]),
+    "a level that is not there": ("levels", "1 4", "[1, 4]", ["[1, 4]", "up to 3"]),
+    "levels out of order": ("levels", "2 1", "[2, 1]", ["(2, 1)", "1 2 3"]),
+    "a scale of 0": ("time_scales", "1 0", "[1, 0]", ["[1, 0]", "above 0"]),
     "no quantile": ("threshold", "q1.5", "'q1.5'", ["q1.5", "pot, a quantile", "or a number"]),
     "a misspelt rule": ("threshold", "pto", "'pto'", ["'pto'", "pot, a quantile"]),
     "a negative gap": ("merge_gap", "-1", "-1", ["-1", "from 0"]),

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 import eval_smap_timestep
 import export_smap_scores
 import main
+import scoring
 import train
 
 ROOT = Path(main.__file__).parent
@@ -300,7 +301,7 @@ def test_a_failed_test_leaves_the_old_scores(
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train, "picture_scores", interrupt)
+    monkeypatch.setattr(scoring, "picture_scores", interrupt)
     assert main.main([*flags, "--mode", "test"]) == 130
     assert {path: path.read_bytes() for path in scores.rglob("*") if path.is_file()} == before
     assert {path.name for path in scores.parent.iterdir()} == {"last.pt", "config.json", "log.jsonl", "scores"}

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import shared_file
+from conftest import plain, shared_file
 
 from data.telemanom import TelemanomSource
 from datasets import SMAPDataset
@@ -84,7 +84,7 @@ def test_the_whole_way_on_two_real_channels(tmp_path: Path) -> None:
         channels,
         "test",
         tuple(oracle["input_size"].tolist()),
-        tuple(oracle["smap_used_dims"].tolist()),
+        plain(tuple(oracle["smap_used_dims"].tolist())),
         tuple(oracle["img_mean"].tolist()),
         tuple(oracle["img_std"].tolist()),
     )

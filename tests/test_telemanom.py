@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import published_folder, write_telemanom
+from conftest import plain, published_folder, write_telemanom
 
 import config
 from data.telemanom import TelemanomSource
-from datasets import DATASETS, SMAPDataset, chosen_columns
+from datasets import DATASETS, SMAPDataset
 from errors import InputError
 
 
@@ -140,7 +140,7 @@ def test_folders_that_are_none(telemetry: Path, tmp_path: Path) -> None:
 
 def test_fewer_columns_than_asked_for(telemetry: Path) -> None:
     with pytest.raises(InputError, match="channel P-1 has 4 columns, smap_used_dims asks for column 7"):
-        chosen_columns(TelemanomSource(telemetry, "SMAP"), "P-1", "train", (0, 1, 7))
+        plain((0, 1, 7))(TelemanomSource(telemetry, "SMAP"), "P-1", "train")
 
 
 def test_unknown_channels_are_named_with_a_guess(telemetry: Path) -> None:
@@ -153,7 +153,7 @@ def test_unknown_channels_are_named_with_a_guess(telemetry: Path) -> None:
 def test_pictures_of_channels(telemetry: Path) -> None:
     source = TelemanomSource(telemetry, "SMAP")
     mean, std = (0.1, 0.2, 0.3), (1.0, 2.0, 0.5)
-    pictures = SMAPDataset(source, ["P-1", "S-1"], "test", (32, 64), (0, 2, 2), mean, std)
+    pictures = SMAPDataset(source, ["P-1", "S-1"], "test", (32, 64), plain((0, 2, 2)), mean, std)
     picture, label, mask = pictures[1]
     assert picture.shape == (3, 32, 64) and picture.dtype == np.float32
     assert label == 1 and mask.shape == (32, 64) and not mask.any()

@@ -1,0 +1,182 @@
+"""Series by their raw -log p, through the real commands: every layout, head and condition, and bad settings."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import tiny_flags, write_telemanom
+
+import eval_smap_timestep
+import main
+from layouts import LAYOUTS
+from timestep import combined
+
+VERSION = "msflow_resnet18_avgpool_pl111"
+LENGTHS = {"P-1": (420, 500), "S-1": (90, 1100), "E-1": (600, 800)}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_telemanom(tmp_path / "telemetry", LENGTHS)
+
+
+def run(data: Path, *flags: str) -> int:
+    """main.py with a tiny model, one meta epoch; files go beside the data."""
+    few = ("--window", "32", "--fold-width", "32", "--meta-epochs", "1", "--sub-epochs", "1", "--no-report")
+    return main.main([*tiny_flags(data, data.parent / "runs"), *few, *flags])
+
+
+def scores_folder(data: Path, layout: str, name: str = "SMAP") -> Path:
+    return data.parent / "runs" / f"{VERSION}{'' if layout == 'stretch' else f'_{layout}'}" / "smap" / name / "scores"
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_goes_the_whole_way(layout: str, data: Path, capsys: pytest.CaptureFixture) -> None:
+    assert run(data, "--layout", layout, "--timestep-map", "nll", "--condition", "channel") == 0
+    output = capsys.readouterr()
+    assert output.err == "" and "nan" not in output.out
+    assert "Time steps: 2400," in output.out
+    folder = scores_folder(data, layout)
+    for split, place in ((1, folder), (0, folder / "train")):
+        for channel, lengths in LENGTHS.items():
+            rows = np.load(place / "maps" / f"{channel}.npy")
+            assert rows.shape == (3, lengths[split]) and rows.dtype == np.float32
+            assert np.isfinite(rows).all() and (rows >= 0).all()
+    assert np.load(folder / "anomaly_score.npy").shape == (3,)
+
+
+@pytest.mark.parametrize("head", ["flow", "gaussian", "memory"])
+@pytest.mark.parametrize("fleet", ["0", "50"])
+def test_every_head_can_be_tested_again_from_its_checkpoint(head: str, fleet: str, data: Path) -> None:
+    flags = [
+        "--layout",
+        "line",
+        "--condition",
+        "channel",
+        "--head",
+        head,
+        "--fleet-size",
+        fleet,
+        "--time-scales",
+        "1",
+        "2",
+    ]
+    assert run(data, *flags) == 0
+    folder = scores_folder(data, "line")
+    before = {path.name: np.load(path) for path in (folder / "maps").iterdir()}
+    assert before["P-1.npy"].shape == (6, 500)
+    assert run(data, *flags, "--mode", "test") == 0
+    for path in (folder / "maps").iterdir():
+        np.testing.assert_array_equal(np.load(path), before[path.name])
+
+
+@pytest.mark.parametrize("condition", ["position", "channel", "both", "none"])
+def test_some_channels_can_be_tested_with_a_model_of_all(
+    condition: str, data: Path, capsys: pytest.CaptureFixture
+) -> None:
+    flags = ["--layout", "line", "--condition", condition]
+    assert run(data, *flags) == 0
+    whole = np.load(scores_folder(data, "line") / "maps" / "E-1.npy")
+    checkpoint = scores_folder(data, "line").parent / "last.pt"
+    assert torch.load(checkpoint, weights_only=True)["channels"] == list(LENGTHS)
+    assert run(data, *flags, "--mode", "test", "--class-names", "E-1", "--eval-ckpt", str(checkpoint)) == 0
+    np.testing.assert_array_equal(np.load(scores_folder(data, "line", "E-1") / "maps" / "E-1.npy"), whole)
+
+
+@pytest.mark.parametrize(
+    ("flags", "known"),
+    [
+        (["--condition", "channel"], False),
+        (["--condition", "both"], False),
+        (["--head", "gaussian"], False),
+        (["--head", "memory"], False),
+        (["--condition", "position"], True),
+        (["--condition", "none"], True),
+    ],
+    ids=str,
+)
+def test_an_unknown_channel(flags: list[str], known: bool, data: Path, capsys: pytest.CaptureFixture) -> None:
+    assert run(data, "--layout", "line", *flags, "--class-names", "P-1", "S-1") == 0
+    checkpoint = scores_folder(data, "line", "P-1_S-1").parent / "last.pt"
+    capsys.readouterr()
+    code = run(
+        data, "--layout", "line", *flags, "--mode", "test", "--class-names", "E-1", "--eval-ckpt", str(checkpoint)
+    )
+    assert code == (0 if known else 2)
+    if not known:
+        message = capsys.readouterr().err
+        assert message.startswith("error: channel E-1 was not in training (P-1 S-1 were)")
+        assert "condition = position or none" in message and message.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--head", "gaussian"],
+        ["--condition", "channel"],
+        ["--time-scales", "2"],
+        ["--smooth", "5"],
+        ["--layout", "line", "--timestep-map", "add"],
+    ],
+    ids=str,
+)
+def test_what_only_raw_scores_have_is_refused_for_msflows_maps(
+    flags: list[str], data: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert run(data, *flags) == 2
+    assert "needs timestep_map = nll" in capsys.readouterr().err
+
+
+def test_checkpoints_of_another_head(data: Path, capsys: pytest.CaptureFixture) -> None:
+    flags = ["--layout", "line", "--head", "gaussian"]
+    assert run(data, *flags) == 0
+    capsys.readouterr()
+    assert run(data, "--layout", "line", "--mode", "test") == 2
+    assert "is not a checkpoint of MSFlow: has epoch," in capsys.readouterr().err
+    assert run(data, *flags, "--fleet-size", "5", "--mode", "test") == 2
+    assert "needs epoch, fleet, gaussian" in capsys.readouterr().err
+    assert run(data, *flags, "--time-scales", "1", "2", "--mode", "test") == 2
+    assert "its gaussian is of other channels" in capsys.readouterr().err
+
+
+def test_levels_calibration_and_smoothing_can_be_changed_without_the_model(
+    data: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert run(data, "--layout", "line", "--head", "gaussian") == 0
+    folder = scores_folder(data, "line")
+    (folder.parent / "last.pt").unlink()
+    flags = ["--scores-dir", str(folder), "--save-npy", "--no-report"]
+    assert eval_smap_timestep.main([*flags, "--levels", "2", "--smooth", "3", "--calibration", "center"]) == 0
+    expected = []
+    for channel in LENGTHS:
+        test, train = (np.load(place / "maps" / f"{channel}.npy")[1] for place in (folder, folder / "train"))
+        centred = test.astype(float) - np.median(train.astype(float))
+        expected.append([centred[max(step - 1, 0) : step + 2].mean() for step in range(len(test))])
+    np.testing.assert_allclose(np.load(folder / "timestep_scores.npy"), np.concatenate(expected), rtol=1e-9)
+    assert eval_smap_timestep.main([*flags, "--timestep-map", "mul"]) == 2
+    assert "needs timestep_map = nll" in capsys.readouterr().err
+
+
+def test_combined_rows_by_hand() -> None:
+    test, train = np.arange(12.0).reshape(6, 2), np.array([[1.0, 2, 3, 4, 100]] * 6)
+    plain, of_train = combined(test, train, (1, 3), "none", 1)
+    np.testing.assert_allclose(plain, test[[0, 2, 3, 5]].sum(axis=0))
+    np.testing.assert_allclose(of_train, 4 * train[0])
+    scaled, _ = combined(test, train, (2,), "quantile", 1)
+    tail = np.quantile(train[0], 0.99) - 3
+    np.testing.assert_allclose(scaled, ((test[[1, 4]] - 3) / tail).sum(axis=0))
+
+
+def test_a_killed_line_run_continues_with_the_same_weights(data: Path) -> None:
+    flags = ["--layout", "line", "--condition", "channel", "--feature-noise", "0.1", "--mode", "train"]
+    assert run(data, *flags, "--meta-epochs", "2") == 0
+    whole = torch.load(scores_folder(data, "line").parent / "last.pt", weights_only=True)
+    assert run(data, *flags, "--meta-epochs", "1") == 0
+    assert run(data, *flags, "--meta-epochs", "2", "--resume") == 0
+    continued = torch.load(scores_folder(data, "line").parent / "last.pt", weights_only=True)
+    for part in ("fusion_flow", "optimizer"):
+        torch.testing.assert_close(continued[part], whole[part], rtol=0, atol=0)
+    log = (scores_folder(data, "line").parent / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in log] == [1, 2]
