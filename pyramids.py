@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from layouts import Layout, Line, join_windows, window_starts
 from models.extractors import Extractor
+from models.heads import GaussianHead
 
 EXTRACTOR_REACH = 512  # columns on either side that a feature of the deepest level of these ResNets may see
 PICTURES_AT_ONCE = 64
@@ -156,6 +157,13 @@ class TrainingPyramids:
     def _deviation(self, level: int) -> Tensor:
         features = torch.cat([levels[level].transpose(0, 1).flatten(1) for levels in self.channels], dim=1)
         return features.std(dim=1)[:, None, None]
+
+    def standardise(self, gaussian: GaussianHead) -> None:
+        """Replace all features by standardised ones: noise is then in units of a channel's own deviations."""
+        for number, levels in enumerate(self.channels):
+            numbers = torch.full((len(levels[0]),), number, device=levels[0].device)
+            self.channels[number] = gaussian.standardised(levels, numbers)
+        self.deviation = [torch.ones_like(deviation) for deviation in self.deviation]
 
     def batches(self, seed: int) -> Iterator[Batch]:
         """One pass in the random order of `seed`."""

@@ -27,7 +27,7 @@ LEVEL_MAPS = "maps"  # folder with one file per channel: the raw -log p of every
 # what MSFlow's own maps go with; anything else needs the raw -log p
 PICTURE_ONLY = {
     "layout": "stretch", "head": "flow", "condition": "position", "time_scales": (1,), "fleet_size": 0,
-    "feature_noise": 0.0, "calibration": "none", "levels": (1, 2, 3), "smooth": 1,
+    "standardise": False, "feature_noise": 0.0, "calibration": "none", "levels": (1, 2, 3), "smooth": 1,
 }  # fmt: skip
 
 

@@ -48,11 +48,11 @@ class SeriesModel:
         self.device = next(extractor.parameters()).device
         numbers = len(trained) * len(config.time_scales)
         self.memories: dict[str, nn.Module] = {}
-        if config.head == "gaussian":
+        if config.head == "gaussian" or config.standardise:
             self.memories["gaussian"] = GaussianHead(numbers, extractor.num_features, config.gaussian_floor)
-        elif config.head == "memory":
+        if config.head == "memory":
             self.memories["memory"] = MemoryHead(numbers, extractor.num_features, config.memory_size)
-        self.head = FlowHead(flow) if flow is not None else self.memories[config.head]
+        self.head = self.memories[config.head] if flow is None else FlowHead(flow, self.memories.get("gaussian"))
         if config.fleet_size:
             self.memories["fleet"] = Fleet(extractor.num_features, config.fleet_size, config.fleet_offset)
         for module in self.memories.values():
@@ -80,12 +80,14 @@ class SeriesModel:
         return TrainingPyramids(maker, series, config.batch_size, config.train_window, config.feature_noise)
 
     def fit_memories(self, pyramids: TrainingPyramids) -> None:
-        """Learn the parts that need no training."""
+        """Learn the parts that need no training, and standardise what the flow is trained on."""
         for name, module in self.memories.items():
             if name == "gaussian":
                 module.fit(pyramids.channels)
             else:
                 module.fit(pyramids.channels, self.config.seed)
+        if self.flow is not None and "gaussian" in self.memories:
+            pyramids.standardise(self.memories["gaussian"])
 
     def number(self, channel: str, scale: int) -> int:
         """The number of a channel at the `scale`-th time scale. Raises InputError where the head does not know it."""

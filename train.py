@@ -28,7 +28,7 @@ COURSE_SETTINGS = (
     "pool_type", "c_conds", "parallel_blocks", "clamp_alpha", "batch_size", "sub_epochs", "lr", "lr_warmup_epochs",
     "lr_warmup_from", "lr_decay_milestones", "lr_decay_gamma", "grad_clip", "layout", "colours", "colour_window",
     "colour_gains", "clip", "time_scales", "window", "fold_width", "mtf_bins", "head", "condition", "gaussian_floor",
-    "memory_size", "fleet_size", "fleet_offset", "train_window", "feature_noise",
+    "memory_size", "standardise", "fleet_size", "fleet_offset", "train_window", "feature_noise",
 )  # fmt: skip
 
 

@@ -16,19 +16,6 @@ Levels = list[Tensor]
 TINY = 1e-12  # energies of 0 on both sides stay 0
 
 
-class FlowHead(nn.Module):
-    """The flow's energies, 1/2 mean_c z^2 per place."""
-
-    def __init__(self, flow: MSFlow) -> None:
-        super().__init__()
-        self.flow = flow
-
-    def forward(self, levels: Levels, channels: Tensor, offsets: Levels) -> Levels:
-        """Pooled pyramid (B, C_l, H_l, W_l) of channels (B,) -> energies (B, H_l, W_l)."""
-        z, _ = self.flow.transform(levels, channels, offsets)
-        return [-log_likelihood for log_likelihood in log_likelihood_maps(z)]
-
-
 def _places(level: Tensor) -> Tensor:
     """Features of all places, (B, C, H, W) -> (B H W, C)."""
     return level.movedim(1, -1).flatten(0, -2)
@@ -63,15 +50,34 @@ class GaussianHead(nn.Module):
                 variance = places.var(dim=0, correction=0) + self.floor**2 * unit
                 self.get_buffer(f"variance_{level}")[channel] = variance
 
-    def forward(self, levels: Levels, channels: Tensor, offsets: Levels) -> Levels:
-        """Pooled pyramid (B, C_l, H_l, W_l) of channels (B,) -> energies (B, H_l, W_l)."""
-        energies = []
+    def standardised(self, levels: Levels, channels: Tensor) -> Levels:
+        """Features (B, C_l, H_l, W_l) of channels (B,) less their mean, over their deviation."""
+        found = []
         for level, features in enumerate(levels):
             mean, variance = (
                 self.get_buffer(f"{name}_{level}")[channels][:, :, None, None] for name in ("mean", "variance")
             )
-            energies.append(0.5 * ((features - mean).square() / variance).mean(dim=1))
-        return energies
+            found.append((features - mean) / variance.sqrt())
+        return found
+
+    def forward(self, levels: Levels, channels: Tensor, offsets: Levels) -> Levels:
+        """Pooled pyramid (B, C_l, H_l, W_l) of channels (B,) -> energies (B, H_l, W_l)."""
+        return [0.5 * features.square().mean(dim=1) for features in self.standardised(levels, channels)]
+
+
+class FlowHead(nn.Module):
+    """The flow's energies, 1/2 mean_c z^2 per place, of features that `gaussian` standardises where there is one."""
+
+    def __init__(self, flow: MSFlow, gaussian: GaussianHead | None = None) -> None:
+        super().__init__()
+        self.flow, self.gaussian = flow, gaussian
+
+    def forward(self, levels: Levels, channels: Tensor, offsets: Levels) -> Levels:
+        """Pooled pyramid (B, C_l, H_l, W_l) of channels (B,) -> energies (B, H_l, W_l)."""
+        if self.gaussian is not None:
+            levels = self.gaussian.standardised(levels, channels)
+        z, _ = self.flow.transform(levels, channels, offsets)
+        return [-log_likelihood for log_likelihood in log_likelihood_maps(z)]
 
 
 class Memory(nn.Module):

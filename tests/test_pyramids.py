@@ -183,6 +183,27 @@ def test_gaussian_head_by_hand() -> None:
         torch.testing.assert_close(found[0, 0], expected)
 
 
+def test_a_standardised_flow_sees_unit_features_in_training_and_scoring() -> None:
+    pyramids = training()
+    raw = [[level.clone() for level in levels] for levels in pyramids.channels]
+    gaussian = GaussianHead(2, FEATURES, floor=1e-3)
+    gaussian.fit(raw)
+    pyramids.standardise(gaussian)
+    for levels in pyramids.channels:
+        for level in levels:
+            values = level[0, :, 0]
+            alive = values.std(dim=1) > 0.5
+            assert alive.any() and values.mean(dim=1).abs().max() < 1e-3
+            torch.testing.assert_close(
+                values[alive].std(dim=1, correction=0), torch.ones(int(alive.sum())), rtol=0.1, atol=0
+            )
+    flow = heads()["flow"].flow
+    number = torch.tensor([1])
+    found = FlowHead(flow, gaussian)(raw[1], number, None)
+    expected = FlowHead(flow)(pyramids.channels[1], number, None)
+    torch.testing.assert_close(found, expected)
+
+
 def test_memory_and_fleet_by_hand() -> None:
     pyramids = [[torch.randn(1, 3, 1, 20)] for _ in range(2)]
     places = [p[0][0, :, 0].T for p in pyramids]

@@ -1,0 +1,1 @@
+"""Tables of accuracy and speed, made by the commands in them."""

@@ -1,0 +1,218 @@
+"""How accurate each recipe is on SMAP and MSL: one change at a time to the line recipe, over several seeds.
+
+    uv run python -m benchmarks.accuracy --data-path DIR --weights FILE --weights-name "what they are"
+    uv run python -m benchmarks.accuracy --data-path DIR --weights FILE --weights-name ".." --only line --seeds 0 1
+
+Writes benchmarks/accuracy.csv, a line per recipe, data set and seed, and benchmarks/accuracy.md, the means. What stands
+in the csv already is not run again: a stopped run goes on where it was.
+"""
+
+import argparse
+import csv
+import sys
+import time
+from collections import defaultdict
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from atomic import atomic_file
+from baselines import BASELINES
+from comparison import PER_CHANNEL, POOLED, SECOND_HALF, Options, Scoring, judge
+from config import load_config, make_parser
+from data.telemanom import TelemanomSource
+from datasets import DATASETS
+from detector import open_run
+from errors import exit_code
+from runs import TRAIN_SCORES, open_scores
+from scoring import test
+from timestep import timestep_scores
+from train import train
+
+HERE = Path(__file__).parent
+DATASETS_HERE = ("smap", "msl")
+# cheap where only ranks count
+RANKS_ONLY = Options(threshold="q0.99", vus_window=0, bootstrap=0, point_adjust=False)
+COLUMNS = ((POOLED, "pooled"), (PER_CHANNEL, "per channel"), (SECOND_HALF, "second half"))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A recipe: its name, and the flags that change configs/<data set>_line.py."""
+
+    name: str
+    flags: tuple[str, ...] = ()
+
+
+FLOW = ("--head", "flow")
+ROWS = (
+    Row("line"),
+    Row("head: memory", ("--head", "memory")),
+    Row("head: flow", FLOW),
+    Row("head: flow, twice the epochs", (*FLOW, "--meta-epochs", "20")),
+    Row("head: flow, condition position", (*FLOW, "--condition", "position")),
+    Row("head: flow, condition both", (*FLOW, "--condition", "both")),
+    Row("head: flow, condition none", (*FLOW, "--condition", "none")),
+    Row("head: flow, not standardised", (*FLOW, "--no-standardise", "--lr", "1e-3", "--feature-noise", "0.1")),
+    Row("without what the fleet knows", ("--fleet-size", "0")),
+    Row("time scale 1 alone", ("--time-scales", "1")),
+    Row("time scale 2 alone", ("--time-scales", "2")),
+    Row("calibration: center", ("--calibration", "center")),
+    Row("calibration: quantile", ("--calibration", "quantile")),
+    Row("level 1 alone", ("--levels", "1")),
+    Row("level 3 alone", ("--levels", "3")),
+    Row("colours: value value residual", ("--colours", "value", "value", "residual")),
+    Row("colours: value residual spread", ("--colours", "value", "residual", "spread")),
+    Row("colours: value and two commands", ("--smap-used-dims", "0", "1", "2")),
+    Row("layout: stretch", ("--layout", "stretch", "--timestep-map", "nll", "--time-scales", "1")),
+    Row("layout: fold", ("--layout", "fold", "--time-scales", "1")),
+    Row("layout: gasf", ("--layout", "gasf", "--time-scales", "1")),
+    Row("layout: gadf", ("--layout", "gadf", "--time-scales", "1")),
+    Row("layout: mtf", ("--layout", "mtf", "--time-scales", "1")),
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One line of accuracy.csv."""
+
+    recipe: str
+    dataset: str
+    seed: int
+    weights: str
+    pooled_auroc: float
+    pooled_ap: float
+    per_channel_auroc: float
+    per_channel_ap: float
+    second_half_auroc: float
+    second_half_ap: float
+    seconds: float
+    command: str
+
+
+def run_row(row: Row, dataset: str, seed: int, arguments: argparse.Namespace) -> Result:
+    """Train and test a recipe, and judge its time-step scores."""
+    flags = ["--seed", str(seed), *row.flags]
+    recipe = f"configs/{dataset}_line.py"
+    given = ["--data-path", arguments.data_path, "--weights", arguments.weights, "--work-dir", arguments.work_dir]
+    settings = vars(make_parser("").parse_args([*flags, *given]))
+    settings.pop("config")
+    config = load_config(HERE.parent / recipe, settings)
+    started = time.monotonic()
+    run = open_run(config, dataset.upper())
+    train(run)
+    folder, _ = test(run)
+    seconds = time.monotonic() - started
+    source: TelemanomSource = DATASETS[dataset].open(config)
+    scores = open_scores(folder)
+    found = timestep_scores(scores, open_scores(folder / TRAIN_SCORES), source, config)
+    facts = (row.name, dataset, seed, arguments.weights_name)
+    command = f"uv run main.py --config {recipe} {' '.join(flags)}"
+    return Result(*facts, *_metrics(Scoring(row.name, scores.channels, *found), source), round(seconds, 1), command)
+
+
+def _metrics(scoring: Scoring, source: TelemanomSource) -> list[float]:
+    """ROC AUC and average precision of each part of COLUMNS."""
+    labels = [source.timestep_labels(channel) for channel in scoring.channels]
+    parts = judge(scoring, labels, RANKS_ONLY).parts
+    return [round(parts[part][metric], 4) for part, _ in COLUMNS for metric in ("roc_auc", "average_precision")]
+
+
+def trivial_rows(dataset: str, data_path: str) -> list[Result]:
+    """The trivial scores of eval_smap_timestep.py."""
+    config = load_config(flags={"dataset": dataset, "data_path": data_path})
+    source: TelemanomSource = DATASETS[dataset].open(config)
+    results = []
+    for name, baseline in BASELINES.items():
+        started = time.monotonic()
+        pairs = [baseline(source.series(c, "train"), source.series(c, "test")) for c in source.channels]
+        scoring = Scoring(name, source.channels, [test for _, test in pairs], [train for train, _ in pairs])
+        seconds = round(time.monotonic() - started, 1)
+        command = f"uv run eval_smap_timestep.py --config configs/{dataset}_line.py"
+        results.append(Result(name, dataset, 0, "none", *_metrics(scoring, source), seconds, command))
+    return results
+
+
+def read_results(path: Path) -> list[Result]:
+    """The results that a csv holds already."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [Result(**{f.name: f.type(row[f.name]) for f in fields(Result)}) for row in csv.DictReader(file)]
+
+
+def write_results(path: Path, results: list[Result]) -> None:
+    """Write the csv anew, whole or not at all."""
+    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([f.name for f in fields(Result)])
+        writer.writerows([getattr(result, f.name) for f in fields(Result)] for result in results)
+
+
+def as_markdown(results: list[Result], machine: str) -> str:
+    """The means over seeds, their standard deviations, and the command of the first seed, a table per data set."""
+    lines = [
+        f"# Accuracy\n\n{__doc__.strip().splitlines()[0]}\n",
+        f"Made by `uv run python -m benchmarks.accuracy`. {machine}\n",
+    ]
+    for dataset in DATASETS_HERE:
+        rows = defaultdict(list)
+        for result in results:
+            if result.dataset == dataset:
+                rows[result.recipe].append(result)
+        lines.append(
+            f"\n## {dataset.upper()}\n\nROC AUC / average precision of time steps, ± standard deviation over seeds.\n"
+        )
+        lines.append(f"| recipe | {' | '.join(words for _, words in COLUMNS)} | seeds | seconds | command |")
+        lines.append("|---" * (len(COLUMNS) + 4) + "|")
+        for name, found in rows.items():
+            cells = [
+                " / ".join(
+                    _spread([getattr(r, f"{words.replace(' ', '_')}_{m}") for r in found]) for m in ("auroc", "ap")
+                )
+                for _, words in COLUMNS
+            ]
+            seconds = np.mean([r.seconds for r in found])
+            lines.append(f"| {name} | {' | '.join(cells)} | {len(found)} | {seconds:.0f} | `{found[0].command}` |")
+    return "\n".join(lines) + "\n"
+
+
+def _spread(values: list[float]) -> str:
+    mean = f"{np.mean(values):.3f}".lstrip("0")
+    return mean if len(values) < 2 else f"{mean} ± {np.std(values, ddof=1):.3f}".replace("± 0.", "± .")
+
+
+def _run(argv: list[str] | None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-path", required=True, help="folder with SMAP and MSL")
+    parser.add_argument("--weights", required=True, help="extractor weights: imagenet, or a file")
+    parser.add_argument("--weights-name", required=True, help="how the table calls the weights")
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)), help="seeds (default: 0 to 4)")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="rows whose name begins so")
+    parser.add_argument("--work-dir", default="work_dirs/accuracy", help="folder for the runs")
+    arguments = parser.parse_args(argv)
+    path, results = HERE / "accuracy.csv", read_results(HERE / "accuracy.csv")
+    done = {(result.recipe, result.dataset, result.seed) for result in results}
+    rows = [row for row in ROWS if not arguments.only or row.name.startswith(tuple(arguments.only))]
+    todo = [(row, d, s) for row in rows for d in DATASETS_HERE for s in arguments.seeds if (row.name, d, s) not in done]
+    for dataset in DATASETS_HERE:
+        if ("random", dataset, 0) not in done:
+            results += trivial_rows(dataset, arguments.data_path)
+    for row, dataset, seed in tqdm(todo, unit="run", disable=not sys.stderr.isatty()):
+        result = run_row(row, dataset, seed, arguments)
+        results.append(result)
+        write_results(path, results)
+        with atomic_file(HERE / "accuracy.md") as temporary:
+            machine = f"Weights: {arguments.weights_name}. Seconds: training and scoring, two CPU cores."
+            temporary.write_text(as_markdown(results, machine), encoding="utf-8")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    return exit_code(_run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
