@@ -76,6 +76,7 @@ class SMAPDataset:
         std: Colours,
     ) -> None:
         layout = Stretch(*size)
+        self.rows_alike = True
         self.filenames = [str(source.path(channel, split)) for channel in channels]
         self.labels = [int(split == "test" and source.has_anomaly(channel)) for channel in channels]
         self._pictures = []
@@ -89,6 +90,13 @@ class SMAPDataset:
     def __getitem__(self, index: int) -> Sample:
         picture = self._pictures[index]
         return picture.copy(), self.labels[index], np.zeros(picture.shape[1:], dtype=np.uint8)
+
+    def content_sha256(self) -> str:
+        """SHA-256 of everything drawn, normalised."""
+        digest = hashlib.sha256()
+        for picture in self._pictures:
+            digest.update(picture[:, 0].tobytes())
+        return digest.hexdigest()
 
 
 class SeriesData:
@@ -150,6 +158,7 @@ class PictureDataset:
     """Pictures of one class, resized to `size`, normalised by `mean` and `std`; masks are 1 where they are not 0."""
 
     def __init__(self, files: list[PictureFile], size: tuple[int, int], mean: Colours, std: Colours) -> None:
+        self.rows_alike = False
         self.filenames = [str(file.path) for file in files]
         self.labels = [int(file.mask is not None) for file in files]
         self._files = files
@@ -163,12 +172,30 @@ class PictureDataset:
         file = self._files[index]
         picture = _read_picture(file.path).convert("RGB").resize((self._width, self._height), Image.Resampling.LANCZOS)
         colours = np.asarray(picture, dtype=np.float32).transpose(2, 0, 1) / 255
-        mask = np.zeros((self._height, self._width), dtype=np.uint8)
-        if file.mask is not None:
-            drawn = np.asarray(_read_picture(file.mask).convert("L")) > 0
-            resized = Image.fromarray(drawn).resize((self._width, self._height), Image.Resampling.NEAREST)
-            mask = np.asarray(resized, dtype=np.uint8)
-        return (colours - self._mean) / self._std, self.labels[index], mask
+        return (colours - self._mean) / self._std, self.labels[index], self.mask(index)
+
+    def mask(self, index: int) -> NDArray[np.uint8]:
+        """The mask (H, W) of a picture: 1 where it is anomalous."""
+        path = self._files[index].mask
+        if path is None:
+            return np.zeros((self._height, self._width), dtype=np.uint8)
+        drawn = np.asarray(_read_picture(path).convert("L")) > 0
+        resized = Image.fromarray(drawn).resize((self._width, self._height), Image.Resampling.NEAREST)
+        return np.asarray(resized, dtype=np.uint8)
+
+    def content_sha256(self) -> str:
+        """SHA-256 of all files and of the normalisation."""
+        digest = hashlib.sha256(self._mean.tobytes() + self._std.tobytes())
+        for file in self._files:
+            digest.update(_read_bytes(file.path))
+        return digest.hexdigest()
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: is not a readable picture ({error}). Fetch the data again.") from error
 
 
 def _read_picture(path: Path) -> Image.Image:

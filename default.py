@@ -37,6 +37,7 @@ img_std: list[float] | Literal["auto"] = "auto"  # per colour; auto: of the trai
 # Model
 extractor: str = "wide_resnet50_2"  # resnet18, resnet34, resnet50, resnext50_32x4d, wide_resnet50_2, or timm's
 weights: str = "auto"  # imagenet, random, a .pth / .safetensors file; auto: imagenet where it can be had, else random
+feature_cache: bool = True  # keep the features of pictures and of stretched channels in the run's folder, made once
 pool_type: Literal["avg", "max", "none"] = "avg"  # 3x3 pooling of the pyramid, stride 2
 c_conds: list[int] = [64, 64, 64]  # planes of the condition per pyramid level, multiples of 4
 head: Literal["flow", "gaussian", "memory"] = "flow"  # density of the features; the last two need no training

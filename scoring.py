@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from atomic import atomic_folder, make_folder
 from config import save_config
-from datasets import PictureDataset, SMAPDataset
-from detector import Run, checkpoint_to_test, facts, load_pictures, load_progress, normalisation
+from datasets import PictureDataset
+from detector import Run, checkpoint_to_test, facts, load_progress, normalisation
 from evaluations import picture_metrics
+from features import Features
 from models.checkpoints import Progress
 from post_process import add_score_map, log_likelihood_maps, mul_score_map, picture_scores
 from runs import CONFIG_FILE, MAP_NAMES, TRAIN_SCORES, map_file
@@ -18,34 +19,35 @@ from timestep import combined
 from tracking import progress_bar
 
 
-def _score(
-    run: Run, pictures: PictureDataset | SMAPDataset, maps: dict[str, NDArray[np.float32]]
-) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Fill `maps` (N, H, W) with the score maps of all pictures; returns picture scores (N,) and masks (N, H, W)."""
-    size = run.config.input_size
-    scores = np.empty(len(pictures), dtype=np.float32)
-    masks = np.empty((len(pictures), *size), dtype=np.uint8)
+def _score(run: Run, features: Features, maps: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Fill `maps` (N, H, W) with the score maps of all pictures; returns picture scores (N,)."""
+    size, total = run.config.input_size, len(features)
+    scores = np.empty(total, dtype=np.float32)
     run.flow.eval()
-    start = 0
-    with torch.inference_mode(), progress_bar(len(pictures), desc=f"Score {run.class_name}", unit="picture") as bar:
-        for images, _, batch_masks in load_pictures(run.config, pictures):
-            z, _ = run.flow(run.extractor(images.to(run.device, non_blocking=True)))
+    with torch.inference_mode(), progress_bar(total, desc=f"Score {run.class_name}", unit="picture") as bar:
+        for start in range(0, total, run.config.batch_size):
+            numbers = list(range(start, min(start + run.config.batch_size, total)))
+            z, _ = run.flow.transform(features.levels(numbers))
             logp = log_likelihood_maps(z)
             mul_map = mul_score_map(logp, size)
-            batch = slice(start, start + len(images))
+            batch = slice(start, start + len(numbers))
             maps["add"][batch] = add_score_map(logp, size).cpu().numpy()
             maps["mul"][batch] = mul_map.cpu().numpy()
             scores[batch] = picture_scores(mul_map, run.config.top_k).cpu().numpy()
-            masks[batch] = batch_masks.numpy()
-            start += len(images)
-            bar.update(len(images))
-    return scores, masks
+            bar.update(len(numbers))
+    return scores
 
 
-def evaluate_pictures(run: Run, pictures: PictureDataset) -> dict[str, float | None]:
+def evaluate_pictures(run: Run, features: Features, pictures: PictureDataset) -> dict[str, float | None]:
     """Picture metrics of the flows as they are."""
     maps = {name: np.empty((len(pictures), *run.config.input_size), dtype=np.float32) for name in MAP_NAMES}
-    scores, masks = _score(run, pictures, maps)
+    return _metrics(run, pictures, _score(run, features, maps), maps)
+
+
+def _metrics(
+    run: Run, pictures: PictureDataset, scores: NDArray[np.float32], maps: dict[str, NDArray[np.float32]]
+) -> dict[str, float | None]:
+    masks = np.stack([pictures.mask(number) for number in range(len(pictures))])
     return picture_metrics(pictures.labels, scores, masks, maps["add"], run.config.pro_eval)
 
 
@@ -77,11 +79,11 @@ def _write_scores(run: Run, split: str, progress: Progress, folder: Path) -> dic
     else:
         shape = (len(pictures), *run.config.input_size)
         maps = {name: np.lib.format.open_memmap(map_file(folder, name), "w+", np.float32, shape) for name in MAP_NAMES}
-        scores, masks = _score(run, pictures, maps)
+        scores = _score(run, Features(run, pictures, split), maps)
         for score_map in maps.values():
             score_map.flush()
         if not run.data.is_series:
-            metrics = picture_metrics(pictures.labels, scores, masks, maps["add"], run.config.pro_eval)
+            metrics = _metrics(run, pictures, scores, maps)
     np.save(folder / "anomaly_score.npy", scores)
     np.save(folder / "labels.npy", np.array(pictures.labels, dtype=np.uint8))
     np.save(folder / "filenames.npy", np.array(pictures.filenames))

@@ -11,10 +11,11 @@ import torch
 from tqdm import tqdm
 
 from config import Config, save_config
-from datasets import PictureDataset, SMAPDataset
-from detector import LAST, Run, facts, load_pictures, load_progress, normalisation
+from datasets import PictureDataset
+from detector import LAST, Run, facts, load_progress, normalisation
 from errors import InputError
 from evaluations import format_metrics
+from features import Features
 from models.checkpoints import Progress, save_checkpoint
 from models.flows import negative_log_likelihood
 from pyramids import Batch, TrainingPyramids
@@ -46,18 +47,17 @@ def learning_rate(config: Config, step: int, steps_per_sub_epoch: int) -> float:
 
 
 class PictureBatches:
-    """The training pictures as batches of pooled pyramids, extracted anew in every pass."""
+    """The features of the training pictures as batches."""
 
-    def __init__(self, run: Run, pictures: PictureDataset | SMAPDataset) -> None:
-        self.run, self.pictures = run, pictures
-        self.num_batches = math.ceil(len(pictures) / run.config.batch_size)
+    def __init__(self, features: Features, batch_size: int) -> None:
+        self.features, self.batch_size = features, batch_size
+        self.num_batches = math.ceil(len(features) / batch_size)
 
     def batches(self, seed: int) -> Iterator[Batch]:
         """One pass in the random order of `seed`."""
-        order = torch.Generator().manual_seed(seed)
-        for images, _, _ in load_pictures(self.run.config, self.pictures, shuffle=True, generator=order):
-            pyramid = self.run.extractor(images.to(self.run.device, non_blocking=True))
-            yield Batch([self.run.flow.pool(level) for level in pyramid])
+        order = torch.randperm(len(self.features), generator=torch.Generator().manual_seed(seed))
+        for numbers in order.split(self.batch_size):
+            yield Batch(self.features.levels(numbers.tolist()))
 
 
 def train(run: Run) -> None:
@@ -80,12 +80,15 @@ def train(run: Run) -> None:
         for split in ("train", "test")
     )
     save_config(run.folder / CONFIG_FILE, config, facts(run, progress))
-    batches: PictureBatches | TrainingPyramids = PictureBatches(run, pictures)
-    if run.series is not None:
+    batches: PictureBatches | TrainingPyramids
+    if run.series is None:
+        batches = PictureBatches(Features(run, pictures, "train"), config.batch_size)
+    else:
         batches = run.series.training_pyramids(progress.img_mean, progress.img_std)
         run.series.fit_memories(batches)
     if run.flow is not None:
-        _train_flow(run, batches, optimizer, progress, None if run.data.is_series else test_pictures)
+        evaluated = None if run.data.is_series else (Features(run, test_pictures, "test"), test_pictures)
+        _train_flow(run, batches, optimizer, progress, evaluated)
     else:
         print(f"The {config.head} head is fitted: it needs no epochs.")
         _save(run, progress, None)
@@ -101,7 +104,7 @@ def _train_flow(
     batches: PictureBatches | TrainingPyramids,
     optimizer: torch.optim.Optimizer,
     progress: Progress,
-    test_pictures: PictureDataset | None,
+    evaluated: tuple[Features, PictureDataset] | None,
 ) -> None:
     """All meta epochs that are left; pictures are evaluated after each."""
     config = run.config
@@ -117,8 +120,8 @@ def _train_flow(
                     left = (time.monotonic() - started[0]) / (progress.step - started[1]) * (total - progress.step)
                     print(_line(config, record) + f"  left {tqdm.format_interval(left)}", flush=True)
             progress.epoch = epoch + 1
-            if test_pictures is not None:
-                metrics = evaluate_pictures(run, test_pictures)
+            if evaluated is not None:
+                metrics = evaluate_pictures(run, *evaluated)
                 tracker.log(progress.epoch * config.sub_epochs, epoch=progress.epoch, **metrics)
                 tqdm.write(f"meta epoch {progress.epoch}/{config.meta_epochs}  {format_metrics(metrics)}")
                 _keep_best(run, progress, metrics)

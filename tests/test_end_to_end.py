@@ -53,7 +53,7 @@ def test_the_whole_way_on_series(telemetry: Path, here: Path, capsys: pytest.Cap
     assert output.out.count("not defined for them") == 1
     folder = tiny_folder(Path("runs"))
     scores = folder / "scores"
-    assert {path.name for path in folder.iterdir()} == {"last.pt", "config.json", "log.jsonl", "scores"}
+    assert {path.name for path in folder.iterdir()} == {"last.pt", "config.json", "log.jsonl", "features", "scores"}
     names = {"anomaly_score.npy", "anomaly_score_map_add.npy", "anomaly_score_map_mul.npy", "config.json"}
     names |= {"filenames.npy", "labels.npy"}
     assert {path.name for path in (scores / "train").iterdir()} == names
@@ -304,7 +304,13 @@ def test_a_failed_test_leaves_the_old_scores(
     monkeypatch.setattr(scoring, "picture_scores", interrupt)
     assert main.main([*flags, "--mode", "test"]) == 130
     assert {path: path.read_bytes() for path in scores.rglob("*") if path.is_file()} == before
-    assert {path.name for path in scores.parent.iterdir()} == {"last.pt", "config.json", "log.jsonl", "scores"}
+    assert {path.name for path in scores.parent.iterdir()} == {
+        "last.pt",
+        "config.json",
+        "log.jsonl",
+        "features",
+        "scores",
+    }
 
 
 def test_the_sample_needs_no_data(here: Path, capsys: pytest.CaptureFixture) -> None:

@@ -236,7 +236,17 @@ EDITS: dict[str, tuple[typing.Any, tuple[str, ...]]] = {
     "report": (True, ("files",)),
 }
 # Their effect shows only in special circumstances: each has a test of its own, test_<name>, below
-ALONE = {"max_columns", "eval_ckpt", "resume", "device", "num_workers", "pro_eval", "tensorboard", "wandb"}
+ALONE = {
+    "feature_cache",
+    "max_columns",
+    "eval_ckpt",
+    "resume",
+    "device",
+    "num_workers",
+    "pro_eval",
+    "tensorboard",
+    "wandb",
+}
 IN_FOLDER = {"data_path", "weights"}  # values that are files of the fixture `place`
 
 
@@ -286,6 +296,16 @@ def test_only_the_chosen_channels_are_used(place: Place) -> None:
 
 
 # Settings whose effect shows only in special circumstances
+
+
+def test_feature_cache(place: Place, base: Outcome) -> None:
+    now = outcome(edited(place.text, feature_cache=False), place.folder / "no_cache")
+    assert now.code == 0
+    assert [name for name in base.files if "features" in name] != []
+    assert [name for name in now.files if "features" in name] == []
+    assert losses(now) == pytest.approx(losses(base), rel=1e-4)
+    scores = [np.load(place.folder / d / RUN / "scores" / "anomaly_score.npy") for d in ("no_cache", "base")]
+    np.testing.assert_allclose(*scores, rtol=1e-3)
 
 
 def test_max_columns(place: Place) -> None:
@@ -359,11 +379,11 @@ def test_num_workers(place: Place, base: Outcome, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(detector, "DataLoader", spy)
     now = outcome(edited(place.text, num_workers=3), place.folder / "workers")
-    assert asked == [3] * 6, "four sub-epochs and the test of both splits"
+    assert asked == [3] * 2, "the features of both splits, once"
     assert (now.log, now.scores) == (base.log, base.scores)
     asked.clear()
     outcome(edited(place.text, meta_epochs=1), place.folder / "no_workers")
-    assert asked == [0] * 4
+    assert asked == [0] * 2
 
 
 def test_pro_eval(place: Place) -> None:

@@ -1,0 +1,137 @@
+"""Features of pictures, made once: the frozen extractor gives the same pyramid in every epoch.
+
+The pooled pyramids of a split lie in one file per level under the run's folder, memory-mapped, beside what they were
+made from. Other pictures, weights or sizes, and a damaged file, make them anew. Pictures whose rows are all alike are
+extracted at `ROWS` rows and kept as one row.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from atomic import atomic_folder
+from datasets import PictureDataset, SMAPDataset
+from detector import Run, load_pictures
+from tracking import progress_bar
+
+META_FILE = "meta.json"
+ROWS = 32  # the least height that the extractor can pad; rows alike stay alike whatever the height
+FORMAT = 1  # counts up when what is kept changes
+
+
+class Features:
+    """The pooled pyramids of all pictures of a split: from the run's folder, or extracted anew."""
+
+    def __init__(self, run: Run, pictures: PictureDataset | SMAPDataset, split: str) -> None:
+        self.run, self.pictures = run, pictures
+        self._kept: list[NDArray[np.float32]] | None = None
+        if run.config.feature_cache:
+            folder = run.folder / "features" / split
+            made_from = _made_from(run, pictures)
+            self._kept = _open(folder, made_from)
+            if self._kept is None:
+                self._make(folder, made_from, split)
+                self._kept = _open(folder, made_from)
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def levels(self, numbers: list[int]) -> list[Tensor]:
+        """The pooled pyramids of some pictures, level l (B, C_l, H_l, W_l)."""
+        if self._kept is not None:
+            kept = [torch.from_numpy(level[numbers]).to(self.run.device) for level in self._kept]
+            return self._with_rows(kept) if self.pictures.rows_alike else kept
+        images = torch.from_numpy(np.stack([self.pictures[number][0] for number in numbers]))
+        return self._pooled(images, self.run.flow.pool)
+
+    @torch.no_grad()
+    def _pooled(self, images: Tensor, pool: nn.Module) -> list[Tensor]:
+        return [pool(level) for level in self.run.extractor(images.to(self.run.device, non_blocking=True))]
+
+    def _one_row(self, images: Tensor) -> list[Tensor]:
+        """Pictures (B, 3, H, W) with rows alike -> one row of each level, pooled along the width only."""
+        pool = _along_width(self.run.flow.pool)
+        return [pool(level[:, :, :1]) for level in self.run.extractor(images[:, :, :ROWS].to(self.run.device))]
+
+    def _with_rows(self, rows: list[Tensor]) -> list[Tensor]:
+        """What pooling both ways gives for a picture of the run's height, from rows pooled along the width."""
+        pool, levels = self.run.flow.pool, []
+        for row, reduction in zip(rows, self.run.extractor.reductions, strict=True):
+            height = -(-self.run.config.input_size[0] // reduction)
+            # the average counts the zeros beyond the first and last row: the same share of every column
+            share = pool(row.new_ones(1, 1, height, 8))[0, 0, :, 2] if isinstance(pool, nn.AvgPool2d) else None
+            size = height if isinstance(pool, nn.Identity) else -(-height // 2)
+            tall = row.expand(-1, -1, size, -1)
+            levels.append(tall if share is None else tall * share[:, None])
+        return levels
+
+    def _make(self, folder: Path, made_from: dict[str, Any], split: str) -> None:
+        """Extract all pictures into `folder`, whole or not at all."""
+        total = len(self.pictures)
+        with atomic_folder(folder) as temporary, progress_bar(total, desc=f"Features {split}", unit="picture") as bar:
+            files: list[NDArray[np.float32]] = []
+            start = 0
+            for levels in self._extracted():
+                if not files:
+                    files = [_new_file(temporary, number, (total, *x.shape[1:])) for number, x in enumerate(levels)]
+                for file, level in zip(files, levels, strict=True):
+                    file[start : start + len(level)] = level.cpu().numpy()
+                start += len(levels[0])
+                bar.update(len(levels[0]))
+            for file in files:
+                file.flush()
+            sums = [_checksum(path) for path in _level_files(temporary)]
+            (temporary / META_FILE).write_text(json.dumps({**made_from, "sha256": sums}), encoding="utf-8")
+
+    def _extracted(self) -> Iterator[list[Tensor]]:
+        for images, _, _ in load_pictures(self.run.config, self.pictures):
+            yield self._one_row(images) if self.pictures.rows_alike else self._pooled(images, self.run.flow.pool)
+
+
+def _along_width(pool: nn.Module) -> nn.Module:
+    """The pooling of one row that is left of `pool` where no row differs."""
+    return pool if isinstance(pool, nn.Identity) else type(pool)((1, 3), (1, 2), (0, 1))
+
+
+def _made_from(run: Run, pictures: PictureDataset | SMAPDataset) -> dict[str, Any]:
+    """Everything that decides the features: a difference in any makes others."""
+    return {
+        "format": FORMAT,
+        "pictures": pictures.content_sha256(),
+        "extractor": run.config.extractor,
+        "extractor_sha256": run.extractor_sha256,
+        "pool_type": run.config.pool_type,
+        "input_size": list(run.config.input_size),
+    }
+
+
+def _level_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("level*.npy"))
+
+
+def _new_file(folder: Path, level: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    return np.lib.format.open_memmap(folder / f"level{level + 1}.npy", "w+", np.float32, shape)
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _open(folder: Path, made_from: dict[str, Any]) -> list[NDArray[np.float32]] | None:
+    """The kept features, or None where there are none, or others, or damaged ones."""
+    try:
+        meta = json.loads((folder / META_FILE).read_text(encoding="utf-8"))
+        files = _level_files(folder)
+        if {**meta, "sha256": None} != {**made_from, "sha256": None} or [_checksum(f) for f in files] != meta["sha256"]:
+            return None
+        return [np.load(path, mmap_mode="r", allow_pickle=False) for path in files]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
