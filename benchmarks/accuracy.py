@@ -32,25 +32,6 @@ from timestep import timestep_scores
 from train import train
 
 HERE = Path(__file__).parent
-HOW_CHOSEN = """
-## How the line recipe was chosen
-
-One recipe for both data sets. The rule: a setting is decided by likelihood on the held-out last fifth of the training series, or by the
-mean per channel on the *other* data set; where neither speaks, by the convention of DESIGN's trials. Pooled numbers decided
-nothing, because they contradict each other: channels that never vary in training are ordinary in MSL's test data and anomalous in
-SMAP's. The rule was settled after several hundred settings had been scored on both sets, so it does not make these numbers
-independent of the labels; the spread over seeds does not cover that.
-
-| setting | by what |
-|---|---|
-| value in all three colours, clip 4, smooth 64 | the trials' convention |
-| scale: standard deviation of all training values, no mean | no labels: unit variance is what the extractor was trained on |
-| `gaussian_floor` 0.05 | held-out likelihood: negative log-likelihood per feature on SMAP -.941 at .03, -.984 at .05, -.881 at .1 |
-| `time_scales` 1 2 4 | per channel on the other set: MSL .855 / .617 to .860 / .648, SMAP .899 / .780 to .904 / .800 |
-| `fleet_offset` 0.35 | per channel on MSL, flat: .858 / .616 at .25, .857 / .625 at .35, .855 / .643 at .5, .853 / .651 at .7 |
-| no `calibration` | per channel it cannot matter; pooled it is worse on both |
-| `head` gaussian | the flow is better by held-out likelihood (-1.17 against -1.09 on SMAP) and equal in detection, at several times the cost |
-"""
 DATASETS_HERE = ("smap", "msl")
 # cheap where only ranks count
 RANKS_ONLY = Options(threshold="q0.99", vus_window=0, bootstrap=0, point_adjust=False)
@@ -195,7 +176,7 @@ def as_markdown(results: list[Result], machine: str) -> str:
             ]
             seconds = np.mean([r.seconds for r in found])
             lines.append(f"| {name} | {' | '.join(cells)} | {len(found)} | {seconds:.0f} | `{found[0].command}` |")
-    return "\n".join(lines) + "\n" + HOW_CHOSEN
+    return "\n".join(lines) + "\n"
 
 
 def _spread(values: list[float]) -> str:

@@ -1,4 +1,4 @@
-"""MSL drawn as lines, in seconds on a CPU. The same settings for SMAP and MSL; benchmarks/accuracy.md says why."""
+"""MSL drawn as lines, in seconds on a CPU. The same settings for SMAP and MSL; benchmarks/how_chosen.md says why."""
 
 dataset = "msl"
 layout = "line"

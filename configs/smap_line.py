@@ -1,4 +1,4 @@
-"""SMAP drawn as lines, in seconds on a CPU. The same settings for SMAP and MSL; benchmarks/accuracy.md says why."""
+"""SMAP drawn as lines, in seconds on a CPU. The same settings for SMAP and MSL; benchmarks/how_chosen.md says why."""
 
 dataset = "smap"
 layout = "line"
