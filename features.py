@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+import distributed
 from atomic import atomic_folder
 from datasets import PictureDataset, SMAPDataset
 from detector import Run, load_pictures
@@ -35,10 +36,11 @@ class Features:
         if run.config.feature_cache:
             folder = run.folder / "features" / split
             made_from = _made_from(run, pictures)
-            self._kept = _open(folder, made_from)
-            if self._kept is None:
-                self._make(folder, made_from, split)
+            with distributed.writer_first():
                 self._kept = _open(folder, made_from)
+                if self._kept is None:
+                    self._make(folder, made_from, split)
+                    self._kept = _open(folder, made_from)
 
     def __len__(self) -> int:
         return len(self.pictures)

@@ -10,7 +10,7 @@ Settings come from default.py, then the recipe (--config), then the flags below;
 
 import sys
 
-from config import load_config, make_parser
+from config import Config, load_config, make_parser
 from errors import exit_code
 
 
@@ -19,10 +19,19 @@ def run(argv: list[str] | None) -> None:
     flags = vars(make_parser(__doc__).parse_args(argv))
     config = load_config(flags.pop("config"), flags)
 
-    from datasets import DATASETS  # here and below, because --help must not wait for NumPy and torch
+    import distributed  # here and below, because --help must not wait for NumPy and torch
+
+    with distributed.session(config.device):
+        _run_all(config)
+
+
+def _run_all(config: Config) -> None:
+    import distributed
+    from datasets import DATASETS
 
     data = DATASETS[config.dataset]
-    classes = data.classes(config)
+    with distributed.writer_first():
+        classes = data.classes(config)
 
     from detector import LAST, open_run
     from evaluations import format_metrics
@@ -44,6 +53,8 @@ def run(argv: list[str] | None) -> None:
         if config.mode != "train":
             scores_folder, results[class_name] = test(current)
             print(f"Scores: {scores_folder}")
+    if not distributed.is_writer():
+        return
     if data.is_series and config.mode == "all":
         from eval_smap_timestep import evaluate
         from export_smap_scores import export

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+import distributed
 from layouts import Layout, Line, join_windows, window_starts
 from models.extractors import Extractor
 from models.heads import GaussianHead
@@ -23,12 +24,14 @@ PICTURES_AT_ONCE = 64
 @dataclass(frozen=True, eq=False)
 class Batch:
     """A training batch: pooled pyramid, level l (B, C_l, H_l, W_l); of series the channels (B,) and, by level, the
-    columns (B,) at which the pictures begin.
+    columns (B,) at which the pictures begin. Of several processes each has a share of the batch, and `weight` makes the
+    mean over the processes the mean over the batch.
     """
 
     levels: list[Tensor]
     channels: Tensor | None = None
     offsets: list[Tensor] | None = None
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +172,7 @@ class TrainingPyramids:
         """One pass in the random order of `seed`."""
         random = torch.Generator().manual_seed(seed)
         for places in self._places(random).split(self.batch_size):
-            yield self._batch(places, random)
+            yield self._batch(places, *share_of_batch(len(places)), random)
 
     def _places(self, random: torch.Generator) -> Tensor:
         """Channel number, and picture number or first cell of the last level, of everything in a pass: (N, 2)."""
@@ -182,8 +185,8 @@ class TrainingPyramids:
         starts = (torch.rand(len(channels), generator=random, dtype=torch.float64) * free[channels]).long()
         return torch.stack([channels, starts], dim=1)
 
-    def _batch(self, places: Tensor, random: torch.Generator) -> Batch:
-        levels, offsets = [], []
+    def _batch(self, batch: Tensor, mine: Tensor, weight: float, random: torch.Generator) -> Batch:
+        levels, offsets, places = [], [], batch[mine]
         for level, deviation in enumerate(self.deviation):
             if self.maker.is_line:
                 factor = self.maker.strides[-1] // self.maker.strides[level]
@@ -197,10 +200,17 @@ class TrainingPyramids:
                 offsets.append(torch.zeros(len(places), dtype=torch.long))
             features = torch.stack(cut)
             if self.noise:
-                noise = torch.randn(features.shape, generator=random).to(features)
+                # drawn for all processes alike, whoever has which part of the batch
+                noise = torch.randn((len(batch), *features.shape[1:]), generator=random)[mine].to(features)
                 features = features + self.noise * deviation * noise
             levels.append(features)
-        return Batch(levels, places[:, 0].to(levels[0].device), offsets)
+        return Batch(levels, places[:, 0].to(levels[0].device), offsets, weight)
+
+
+def share_of_batch(size: int) -> tuple[Tensor, float]:
+    """Which of `size` items of a batch this process has, and their weight; one of weight 0 where it has none."""
+    mine = distributed.share_of(list(range(size)))
+    return torch.tensor(mine or [0]), len(mine) * distributed.world_size() / size
 
 
 def _joined(levels: list[Tensor], pieces: list[Piece]) -> Tensor:

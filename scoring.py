@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from atomic import atomic_folder, make_folder
+import distributed
+from atomic import atomic_file, make_folder
 from config import save_config
 from datasets import PictureDataset
 from detector import Run, checkpoint_to_test, facts, load_progress, normalisation
@@ -14,34 +15,37 @@ from evaluations import picture_metrics
 from features import Features
 from models.checkpoints import Progress
 from post_process import add_score_map, log_likelihood_maps, mul_score_map, picture_scores
-from runs import CONFIG_FILE, MAP_NAMES, TRAIN_SCORES, map_file
+from runs import CONFIG_FILE, MAP_NAMES, TRAIN_SCORES, level_map_file, map_file
 from timestep import combined
 from tracking import progress_bar
 
 
-def _score(run: Run, features: Features, maps: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Fill `maps` (N, H, W) with the score maps of all pictures; returns picture scores (N,)."""
-    size, total = run.config.input_size, len(features)
-    scores = np.empty(total, dtype=np.float32)
+def _score(run: Run, features: Features, maps: dict[str, NDArray[np.float32]], numbers: list[int]) -> dict[int, float]:
+    """Fill `maps` (N, H, W) with the score maps of the pictures `numbers`; returns their scores by number."""
+    size, scores = run.config.input_size, {}
     run.flow.eval()
-    with torch.inference_mode(), progress_bar(total, desc=f"Score {run.class_name}", unit="picture") as bar:
-        for start in range(0, total, run.config.batch_size):
-            numbers = list(range(start, min(start + run.config.batch_size, total)))
-            z, _ = run.flow.transform(features.levels(numbers))
+    with torch.inference_mode(), progress_bar(len(numbers), desc=f"Score {run.class_name}", unit="picture") as bar:
+        for start in range(0, len(numbers), run.config.batch_size):
+            batch = numbers[start : start + run.config.batch_size]
+            z, _ = run.flow.transform(features.levels(batch))
             logp = log_likelihood_maps(z)
             mul_map = mul_score_map(logp, size)
-            batch = slice(start, start + len(numbers))
             maps["add"][batch] = add_score_map(logp, size).cpu().numpy()
             maps["mul"][batch] = mul_map.cpu().numpy()
-            scores[batch] = picture_scores(mul_map, run.config.top_k).cpu().numpy()
-            bar.update(len(numbers))
+            scores |= zip(batch, picture_scores(mul_map, run.config.top_k).tolist(), strict=True)
+            bar.update(len(batch))
     return scores
 
 
 def evaluate_pictures(run: Run, features: Features, pictures: PictureDataset) -> dict[str, float | None]:
     """Picture metrics of the flows as they are."""
     maps = {name: np.empty((len(pictures), *run.config.input_size), dtype=np.float32) for name in MAP_NAMES}
-    return _metrics(run, pictures, _score(run, features, maps), maps)
+    scores = _score(run, features, maps, list(range(len(pictures))))
+    return _metrics(run, pictures, _in_order(scores), maps)
+
+
+def _in_order(scores: dict[int, float]) -> NDArray[np.float32]:
+    return np.array([scores[number] for number in range(len(scores))], dtype=np.float32)
 
 
 def _metrics(
@@ -62,7 +66,7 @@ def test(run: Run) -> tuple[Path, dict[str, float | None]]:
     progress.img_mean = auto_mean if run.config.img_mean == "auto" else run.config.img_mean
     progress.img_std = auto_std if run.config.img_std == "auto" else run.config.img_std
     folder = run.folder / "scores"
-    with atomic_folder(folder) as temporary:
+    with distributed.folder_of_all(folder) as temporary:
         metrics = _write_scores(run, "test", progress, temporary)
         if run.data.is_series:
             _write_scores(run, "train", progress, temporary / TRAIN_SCORES)
@@ -70,34 +74,50 @@ def test(run: Run) -> tuple[Path, dict[str, float | None]]:
 
 
 def _write_scores(run: Run, split: str, progress: Progress, folder: Path) -> dict[str, float | None]:
-    """Score a split and write its score files into `folder`; returns picture metrics, none for series."""
+    """Score a split and write its score files into `folder`; returns picture metrics, none for series.
+
+    Of several processes each scores a share and writes its maps; one writes the rest.
+    """
     make_folder(folder)
     pictures = run.data.dataset(run.config, run.class_name, split, progress.img_mean, progress.img_std)
-    metrics = {}
+    maps: dict[str, NDArray[np.float32]] = {}
     if run.series is not None:
         scores = _write_energies(run, split, progress, folder)
     else:
         shape = (len(pictures), *run.config.input_size)
-        maps = {name: np.lib.format.open_memmap(map_file(folder, name), "w+", np.float32, shape) for name in MAP_NAMES}
-        scores = _score(run, Features(run, pictures, split), maps)
+        with distributed.writer_first():
+            maps = {name: _map_array(map_file(folder, name), shape) for name in MAP_NAMES}
+        numbers = distributed.share_of(list(range(len(pictures))))
+        scores = _score(run, Features(run, pictures, split), maps, numbers)
         for score_map in maps.values():
             score_map.flush()
-        if not run.data.is_series:
-            metrics = _metrics(run, pictures, scores, maps)
+    scores = _in_order(distributed.gathered(scores))
+    if not distributed.is_writer():
+        return {}
     np.save(folder / "anomaly_score.npy", scores)
     np.save(folder / "labels.npy", np.array(pictures.labels, dtype=np.uint8))
     np.save(folder / "filenames.npy", np.array(pictures.filenames))
     save_config(folder / CONFIG_FILE, run.config, facts(run, progress))
-    return metrics
+    return {} if run.data.is_series else _metrics(run, pictures, scores, maps)
 
 
-def _write_energies(run: Run, split: str, progress: Progress, folder: Path) -> NDArray[np.float32]:
-    """Write the raw -log p of every channel; returns the channels' scores (N,): means of their highest steps."""
+def _map_array(path: Path, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """The file of the score maps, made by the first who asks."""
+    return np.lib.format.open_memmap(path, "r+" if path.exists() else "w+", np.float32, shape=shape)
+
+
+def _write_energies(run: Run, split: str, progress: Progress, folder: Path) -> dict[int, float]:
+    """Write the raw -log p of a share of the channels; returns their scores by number, means of their highest steps."""
     if run.flow is not None:
         run.flow.eval()
-    scores = []
-    with progress_bar(len(run.series.channels), desc=f"Score {split}", unit="channel") as bar:
-        for energies in run.series.write_energies(folder, split, progress.img_mean, progress.img_std, bar):
+    scores, numbers = {}, distributed.share_of(list(range(len(run.series.channels))))
+    with progress_bar(len(numbers), desc=f"Score {split}", unit="channel") as bar:
+        for number in numbers:
+            energies = run.series.energies(run.series.channels[number], split, progress.img_mean, progress.img_std)
+            path = level_map_file(folder, run.series.channels[number])
+            with atomic_file(path) as temporary, temporary.open("wb") as file:
+                np.save(file, energies)
             steps = np.sort(combined(energies, energies, run.config.levels, "none", run.config.smooth)[0])
-            scores.append(steps[-max(1, int(len(steps) * run.config.top_k)) :].mean())
-    return np.array(scores, dtype=np.float32)
+            scores[number] = float(steps[-max(1, int(len(steps) * run.config.top_k)) :].mean())
+            bar.update()
+    return scores

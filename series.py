@@ -4,16 +4,11 @@ Every channel is drawn at each of the time scales, and each drawing is a channel
 with K channels, number k + K s is channel k at the s-th scale.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from atomic import atomic_file, make_folder
 from config import Config
 from data.telemanom import TelemanomSource
 from datasets import Drawing, SeriesData
@@ -23,7 +18,6 @@ from models.extractors import Extractor
 from models.flows import MSFlow, make_pool
 from models.heads import Fleet, FlowHead, GaussianHead, MemoryHead
 from pyramids import PyramidMaker, TrainingPyramids
-from runs import level_map_file
 
 STEP_SHARE = 4  # pictures of a window begin a quarter of it apart
 MAPS_SHARE = 2  # .. in a test, half of it
@@ -122,16 +116,3 @@ class SeriesModel:
             by_level = [list(maps) for maps in zip(*found, strict=True)]
             rows.append(refine(maker.to_series(by_level, kept, len(drawn)), scale, num_steps))
         return np.concatenate(rows).astype(np.float32)
-
-    def write_energies(
-        self, folder: Path, split: str, mean: tuple[float, ...], std: tuple[float, ...], bar: tqdm
-    ) -> Iterator[NDArray[np.float32]]:
-        """Write the raw -log p of one channel after the other, and hand each out."""
-        for channel in self.channels:
-            energies = self.energies(channel, split, mean, std)
-            path = level_map_file(folder, channel)
-            make_folder(path.parent)
-            with atomic_file(path) as temporary, temporary.open("wb") as file:
-                np.save(file, energies)
-            bar.update()
-            yield energies

@@ -9,14 +9,16 @@ from typing import Any
 
 from tqdm import tqdm
 
+import distributed
 from atomic import atomic_file
 from config import Config
 from errors import InputError
 
 
 def progress_bar(total: int, initial: int = 0, **options: Any) -> tqdm:
-    """A bar on a terminal, nothing elsewhere."""
-    return tqdm(total=total, initial=initial, disable=not sys.stderr.isatty(), dynamic_ncols=True, **options)
+    """A bar on a terminal, nothing elsewhere; of several processes one has it."""
+    hidden = not sys.stderr.isatty() or not distributed.is_writer()
+    return tqdm(total=total, initial=initial, disable=hidden, dynamic_ncols=True, **options)
 
 
 def _optional(module: str, extra: str) -> ModuleType:

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 from tqdm import tqdm
 
+import distributed
 from config import Config, save_config
 from datasets import PictureDataset
 from detector import LAST, Run, facts, load_progress, normalisation
@@ -17,8 +19,8 @@ from errors import InputError
 from evaluations import format_metrics
 from features import Features
 from models.checkpoints import Progress, save_checkpoint
-from models.flows import negative_log_likelihood
-from pyramids import Batch, TrainingPyramids
+from models.flows import MSFlow, negative_log_likelihood
+from pyramids import Batch, TrainingPyramids, share_of_batch
 from runs import CONFIG_FILE
 from scoring import evaluate_pictures
 from tracking import Tracker, progress_bar
@@ -57,7 +59,20 @@ class PictureBatches:
         """One pass in the random order of `seed`."""
         order = torch.randperm(len(self.features), generator=torch.Generator().manual_seed(seed))
         for numbers in order.split(self.batch_size):
-            yield Batch(self.features.levels(numbers.tolist()))
+            mine, weight = share_of_batch(len(numbers))
+            yield Batch(self.features.levels(numbers[mine].tolist()), weight=weight)
+
+
+class Loss(nn.Module):
+    """The loss of a batch, in one module: what DistributedDataParallel wants to wrap."""
+
+    def __init__(self, flow: MSFlow) -> None:
+        super().__init__()
+        self.flow = flow
+
+    def forward(self, batch: Batch) -> Tensor:
+        """The weighted mean negative log-likelihood of this process's share, a scalar."""
+        return batch.weight * negative_log_likelihood(*self.flow.transform(batch.levels, batch.channels, batch.offsets))
 
 
 def train(run: Run) -> None:
@@ -79,7 +94,8 @@ def train(run: Run) -> None:
         run.data.dataset(config, run.class_name, split, progress.img_mean, progress.img_std)
         for split in ("train", "test")
     )
-    save_config(run.folder / CONFIG_FILE, config, facts(run, progress))
+    if distributed.is_writer():
+        save_config(run.folder / CONFIG_FILE, config, facts(run, progress))
     batches: PictureBatches | TrainingPyramids
     if run.series is None:
         batches = PictureBatches(Features(run, pictures, "train"), config.batch_size)
@@ -96,7 +112,9 @@ def train(run: Run) -> None:
 
 def _save(run: Run, progress: Progress, optimizer: torch.optim.Optimizer | None) -> None:
     memories = {} if run.series is None else run.series.memories
-    save_checkpoint(run.folder / LAST, run.flow, progress, optimizer, memories)
+    if distributed.is_writer():
+        save_checkpoint(run.folder / LAST, run.flow, progress, optimizer, memories)
+    distributed.wait()
 
 
 def _train_flow(
@@ -107,26 +125,28 @@ def _train_flow(
     evaluated: tuple[Features, PictureDataset] | None,
 ) -> None:
     """All meta epochs that are left; pictures are evaluated after each."""
-    config = run.config
-    tracker = Tracker(run.folder, config, progress.epoch)
+    config, loss_of = run.config, distributed.parallel(Loss(run.flow))
+    tracker = Tracker(run.folder, config, progress.epoch) if distributed.is_writer() else None
     total = config.meta_epochs * config.sub_epochs * batches.num_batches
     with progress_bar(total, progress.step, desc=f"Train {run.class_name}", unit="step") as bar:
         started = (time.monotonic(), progress.step)
         for epoch in range(progress.epoch, config.meta_epochs):
             for sub_epoch in range(config.sub_epochs):
-                record = _sub_epoch(run, batches, optimizer, progress, epoch, sub_epoch, bar)
-                tracker.log(epoch * config.sub_epochs + sub_epoch + 1, **record)
+                record = _sub_epoch(run, loss_of, batches, optimizer, progress, epoch, sub_epoch, bar)
+                if tracker is not None:
+                    tracker.log(epoch * config.sub_epochs + sub_epoch + 1, **record)
                 if bar.disable:
                     left = (time.monotonic() - started[0]) / (progress.step - started[1]) * (total - progress.step)
                     print(_line(config, record) + f"  left {tqdm.format_interval(left)}", flush=True)
             progress.epoch = epoch + 1
-            if evaluated is not None:
+            if evaluated is not None and tracker is not None:
                 metrics = evaluate_pictures(run, *evaluated)
                 tracker.log(progress.epoch * config.sub_epochs, epoch=progress.epoch, **metrics)
                 tqdm.write(f"meta epoch {progress.epoch}/{config.meta_epochs}  {format_metrics(metrics)}")
                 _keep_best(run, progress, metrics)
             _save(run, progress, optimizer)
-    tracker.close()
+    if tracker is not None:
+        tracker.close()
 
 
 def _line(config: Config, record: dict[str, Any]) -> str:
@@ -138,6 +158,7 @@ def _line(config: Config, record: dict[str, Any]) -> str:
 
 def _sub_epoch(
     run: Run,
+    loss_of: nn.Module,
     batches: PictureBatches | TrainingPyramids,
     optimizer: torch.optim.Optimizer,
     progress: Progress,
@@ -154,9 +175,10 @@ def _sub_epoch(
         rate = learning_rate(config, progress.step, batches.num_batches)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = negative_log_likelihood(*run.flow.transform(batch.levels, batch.channels, batch.offsets))
+        share = loss_of(batch)
         optimizer.zero_grad()
-        loss.backward()
+        share.backward()
+        loss = distributed.mean_of_all(share.detach())
         norm = torch.nn.utils.clip_grad_norm_(run.flow.parameters(), config.grad_clip)
         if not math.isfinite(loss.item()) or not math.isfinite(norm.item()):
             raise InputError(
