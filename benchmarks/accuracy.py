@@ -35,6 +35,7 @@ HERE = Path(__file__).parent
 DATASETS_HERE = ("smap", "msl")
 # cheap where only ranks count
 RANKS_ONLY = Options(threshold="q0.99", vus_window=0, bootstrap=0, point_adjust=False)
+ESCAPED_BAR = "\\|"
 COLUMNS = ((POOLED, "pooled"), (PER_CHANNEL, "per channel"), (SECOND_HALF, "second half"))
 
 
@@ -175,7 +176,9 @@ def as_markdown(results: list[Result], machine: str) -> str:
                 for _, words in COLUMNS
             ]
             seconds = np.mean([r.seconds for r in found])
-            lines.append(f"| {name} | {' | '.join(cells)} | {len(found)} | {seconds:.0f} | `{found[0].command}` |")
+            lines.append(
+                f"| {name.replace('|', ESCAPED_BAR)} | {' | '.join(cells)} | {len(found)} | {seconds:.0f} | `{found[0].command}` |"
+            )
     return "\n".join(lines) + "\n"
 
 
