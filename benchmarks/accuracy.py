@@ -175,10 +175,9 @@ def as_markdown(results: list[Result], machine: str) -> str:
                 )
                 for _, words in COLUMNS
             ]
-            seconds = np.mean([r.seconds for r in found])
-            lines.append(
-                f"| {name.replace('|', ESCAPED_BAR)} | {' | '.join(cells)} | {len(found)} | {seconds:.0f} | `{found[0].command}` |"
-            )
+            title, seconds = name.replace("|", ESCAPED_BAR), np.mean([r.seconds for r in found])
+            facts = f"{len(found)} | {seconds:.0f} | `{found[0].command}`"
+            lines.append(f"| {title} | {' | '.join(cells)} | {facts} |")
     return "\n".join(lines) + "\n"
 
 
