@@ -87,12 +87,13 @@ class SeriesModel:
         """The number of a channel at the `scale`-th time scale. Raises InputError where the head does not know it."""
         if channel in self.trained:
             return self.trained.index(channel) + len(self.trained) * scale
-        if self.config.head == "flow" and self.config.condition in ("position", "none"):
+        if self.config.head == "flow" and self.config.condition in ("position", "none") and not self.config.standardise:
             return 0
         known = " ".join(self.trained[:10]) + (" .." if len(self.trained) > 10 else "")
         raise InputError(
-            f"channel {channel} was not in training ({known} were), but head = {self.config.head} with condition = "
-            f"{self.config.condition} knows each channel by itself. Train with it, or set condition = position or none."
+            f"channel {channel} was not in training ({known} were), but head = {self.config.head}, condition = "
+            f"{self.config.condition}, standardise = {self.config.standardise} knows each channel by itself. Train with "
+            "it, or with head = flow, condition = position or none, standardise = False."
         )
 
     @torch.inference_mode()

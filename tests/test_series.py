@@ -92,6 +92,7 @@ def test_some_channels_can_be_tested_with_a_model_of_all(
         (["--condition", "both"], False),
         (["--head", "gaussian"], False),
         (["--head", "memory"], False),
+        (["--condition", "none", "--standardise"], False),
         (["--condition", "position"], True),
         (["--condition", "none"], True),
     ],
