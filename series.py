@@ -92,8 +92,8 @@ class SeriesModel:
         known = " ".join(self.trained[:10]) + (" .." if len(self.trained) > 10 else "")
         raise InputError(
             f"channel {channel} was not in training ({known} were), but head = {self.config.head}, condition = "
-            f"{self.config.condition}, standardise = {self.config.standardise} knows each channel by itself. Train with "
-            "it, or with head = flow, condition = position or none, standardise = False."
+            f"{self.config.condition}, standardise = {self.config.standardise} knows each channel by itself. Train "
+            "with it, or with head = flow, condition = position or none, standardise = False."
         )
 
     @torch.inference_mode()

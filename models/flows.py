@@ -86,7 +86,8 @@ class CouplingBlock(nn.Module):
         return 0.1 * F.softplus(self.global_scale, beta=SOFTPLUS_BETA)
 
     def _coefficients(self, x1: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        a = SUBNET_SCALE * self.subnet(torch.cat([x1, condition], dim=1))
+        # under autocast the subnet computes in half precision; what is summed and exponentiated does not
+        a = SUBNET_SCALE * self.subnet(torch.cat([x1, condition], dim=1)).to(x1.dtype)
         s, t = a.split(self.active, dim=1)
         return self.clamp * torch.tanh(s), t
 
@@ -222,9 +223,9 @@ class FusionSubnet(nn.Module):
 
     def forward(self, levels: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Levels (B, in_l, H_l, W_l) -> s and t per level, (B, out_l, H_l, W_l)."""
-        levels = self.cross_convs(levels)
-        scales = [conv(level) for conv, level in zip(self.conv_s, levels, strict=True)]
-        translations = [conv(level) for conv, level in zip(self.conv_t, levels, strict=True)]
+        dtype, levels = levels[0].dtype, self.cross_convs(levels)
+        scales = [conv(level).to(dtype) for conv, level in zip(self.conv_s, levels, strict=True)]
+        translations = [conv(level).to(dtype) for conv, level in zip(self.conv_t, levels, strict=True)]
         return scales, translations
 
 
@@ -301,7 +302,8 @@ class MSFlow(nn.Module):
     """Pooling, parallel flows and fusion flow: the trained part of the detector.
 
     `num_features`, `num_conditions` (multiples of 4) and `num_blocks` have one entry per pyramid level. `condition` is
-    one of CONDITIONS, `num_channels` how many there are to embed; `line` is for pictures of one row.
+    one of CONDITIONS, `num_channels` how many there are to embed; `line` is for pictures of one row,
+    `amp` lets the subnets compute in bfloat16.
     """
 
     def __init__(
@@ -314,8 +316,10 @@ class MSFlow(nn.Module):
         condition: str = "position",
         num_channels: int = 0,
         line: bool = False,
+        amp: bool = False,
     ) -> None:
         super().__init__()
+        self.amp = amp
         self.pool = make_pool(pool_type, line)
         self.parallel_flows = nn.ModuleList(
             ParallelFlow(f, c, n, clamp, condition, num_channels, line)
@@ -334,11 +338,12 @@ class MSFlow(nn.Module):
     ) -> tuple[list[Tensor], Tensor]:
         """The same from a pooled pyramid. `channels` (B,) and, by level, `offsets` (B,): see Condition."""
         levels, log_dets = [], []
-        for number, (flow, features) in enumerate(zip(self.parallel_flows, pooled, strict=True)):
-            level, log_det = flow(features, channels, offsets and offsets[number])
-            levels.append(level)
-            log_dets.append(log_det)
-        z, log_det = self.fusion_flow(levels)
+        with torch.autocast(pooled[0].device.type, torch.bfloat16, enabled=self.amp):
+            for number, (flow, features) in enumerate(zip(self.parallel_flows, pooled, strict=True)):
+                level, log_det = flow(features, channels, offsets and offsets[number])
+                levels.append(level)
+                log_dets.append(log_det)
+            z, log_det = self.fusion_flow(levels)
         return z, log_det + torch.stack(log_dets).sum(dim=0)
 
     def inverse(

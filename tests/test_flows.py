@@ -175,3 +175,26 @@ def test_pooling_of_the_pyramid(pool_type: str, size: int) -> None:
     flow = MSFlow([4, 4, 4], [4, 4, 4], [1, 1, 1], CLAMP, pool_type)
     z, _ = flow([torch.randn(1, 4, 4, 4) for _ in range(3)])
     assert [level.shape[-1] for level in z] == [size] * 3
+
+
+def test_amp_rounds_but_does_not_change_the_result() -> None:
+    """z stays float32, and loss and gradients are those of float32 to bfloat16's precision."""
+    torch.manual_seed(0)
+    flow = MSFlow([8, 16, 32], [8, 8, 8], [2, 2, 2], CLAMP, "avg")
+    for parameter in flow.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    levels = [torch.randn(3, f, s, s) for f, s in ((8, 16), (16, 8), (32, 4))]
+    results = []
+    for amp in (False, True):
+        flow.amp = amp
+        flow.zero_grad()
+        z, log_det = flow.transform(levels)
+        loss = negative_log_likelihood(z, log_det)
+        loss.backward()
+        gradient = torch.cat([parameter.grad.flatten() for parameter in flow.parameters()])
+        assert all(level.dtype == torch.float32 for level in z) and log_det.dtype == torch.float32
+        results.append((loss.detach(), gradient))
+    (exact, exact_gradient), (rounded, gradient) = results
+    assert not torch.equal(exact, rounded)
+    torch.testing.assert_close(rounded, exact, rtol=2e-3, atol=0)
+    assert torch.cosine_similarity(gradient, exact_gradient, dim=0) > 0.99

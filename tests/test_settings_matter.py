@@ -183,6 +183,7 @@ EDITS: dict[str, tuple[typing.Any, tuple[str, ...]]] = {
     "input_size": ((32, 96), LEARNT),
     "smap_used_dims": ([0, 3, 3], LEARNT),
     "img_mean": ([0.5, 0.25, 0.0], LEARNT),
+    "amp": (True, LEARNT),
     "img_std": ([2.0, 1.0, 0.5], LEARNT),
     "layout": ("line", ("output", "files", *LEARNT)),
     "colours": (["value", "residual", "difference"], LEARNT),
