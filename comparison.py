@@ -36,6 +36,7 @@ DEFINITIONS = {
     "event_f1": "harmonic mean of event precision and recall",
     "events_found": "labelled intervals that an alarm overlaps",
     "events_missed": "labelled intervals that no alarm overlaps",
+    "alarmed_share": "share of the steps that an alarm covers: an alarm over everything finds every event",
     "false_alarms": "alarms that overlap no labelled interval",
     "point_adjusted_f1": "best F1 after whole intervals count as found at one hit; random scores reach as much",
 }
@@ -142,6 +143,7 @@ def step_metrics(
         "events_found": events.num_found,
         "events_missed": events.num_missed,
         "false_alarms": events.num_false_alarms,
+        "alarmed_share": float(alarmed.mean()),
     }
     if options.point_adjust:
         adjusted = point_adjusted_best_f1(labels, scores, lengths)

@@ -10,7 +10,7 @@ from typing import Literal
 dataset: str = "smap"  # smap, msl, sample (synthetic telemetry), mvtec or visa
 data_path: str = ""  # folder of the data set; empty: its own folder under data/ (smap, msl: else ./1)
 class_names: list[str] = ["all"]  # mvtec, visa: classes, one model each; series: channels, one model for all
-mode: Literal["all", "train", "test"] = "all"  # train, test, or both; for series all also exports and evaluates
+mode: Literal["all", "train", "test"] = "all"  # train, test, or both; a test of series ends with export and evaluation
 eval_ckpt: str = ""  # checkpoint to test, the original MSFlow's included; empty: last.pt of the run
 resume: bool = False  # continue a stopped training where its last checkpoint left it
 work_dir: str = "work_dirs"  # folder for everything a run writes
@@ -38,7 +38,7 @@ img_std: list[float] | Literal["auto"] = "auto"  # per colour; auto: of the trai
 # Model
 extractor: str = "wide_resnet50_2"  # resnet18, resnet34, resnet50, resnext50_32x4d, wide_resnet50_2, or timm's
 weights: str = "auto"  # imagenet, random, a .pth / .safetensors file; auto: imagenet where it can be had, else random
-feature_cache: bool = True  # keep the features of pictures and of stretched channels in the run's folder, made once
+feature_cache: bool = True  # keep features in the run's folder (pictures: 7 MB each at 512x512, wide_resnet50_2)
 pool_type: Literal["avg", "max", "none"] = "avg"  # 3x3 pooling of the pyramid, stride 2
 c_conds: list[int] = [64, 64, 64]  # planes of the condition per pyramid level, multiples of 4
 head: Literal["flow", "gaussian", "memory"] = "flow"  # density of the features; the last two need no training

@@ -1,8 +1,9 @@
 """The detector of one class of one data set: extractor, flows, their folder, and what identifies them."""
 
+import json
 import platform
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,18 @@ from runs import run_folder, score_name
 from series import SeriesModel
 
 LAST = "last.pt"
+# what a test must have in common with the training
+DRAWN_BY = (
+    "smap_used_dims", "layout", "colours", "colour_window", "colour_gains", "clip", "time_scales", "window",
+    "fold_width", "mtf_bins", "extractor", "pool_type", "head", "standardise", "gaussian_floor", "memory_size",
+    "fleet_size", "fleet_offset",
+)  # fmt: skip
+# what a continued training must have in common with the stopped one besides
+TRAINED_BY = (
+    "dataset", "seed", "input_size", "img_mean", "img_std", "weights", "condition", "c_conds", "parallel_blocks",
+    "clamp_alpha", "batch_size", "sub_epochs", "lr", "lr_warmup_epochs", "lr_warmup_from", "lr_decay_milestones",
+    "lr_decay_gamma", "grad_clip", "train_window", "feature_noise", "amp",
+)  # fmt: skip
 
 
 @dataclass
@@ -51,7 +64,6 @@ class Run:
 def open_run(config: Config, class_name: str) -> Run:
     """Build extractor and flows, seeded. Raises InputError for bad settings or an unwritable work_dir."""
     folder = run_folder(config, class_name)
-    make_folder(folder)
     device = _device(config.device)
     data = DATASETS[config.dataset]
     raw = score_name(config) == "nll"
@@ -68,6 +80,7 @@ def open_run(config: Config, class_name: str) -> Run:
         make = (extractor.num_features, config.c_conds, config.parallel_blocks, config.clamp_alpha, config.pool_type)
         flow = MSFlow(*make, config.condition, num_channels, line, config.amp).to(device)
     series = SeriesModel(config, data, extractor, flow, trained) if raw else None
+    make_folder(folder)
     return Run(config, class_name, folder, device, extractor, flow, fingerprint, series)
 
 
@@ -116,6 +129,17 @@ def facts(run: Run, progress: Progress) -> dict[str, Any]:
     }
 
 
+def course_settings(config: Config) -> dict[str, Any]:
+    """The settings that shape a model, as a checkpoint keeps them."""
+    return json.loads(json.dumps({name: getattr(config, name) for name in (*DRAWN_BY, *TRAINED_BY)}))
+
+
+def changed_settings(progress: Progress, config: Config, names: Sequence[str]) -> str:
+    """Which of the settings `names` are others than those of a checkpoint, in words; empty where none or unknown."""
+    now, then = course_settings(config), progress.settings
+    return "; ".join(f"{n} was {then[n]}, now {now[n]}" for n in names if n in then and then[n] != now[n])
+
+
 def load_progress(path: Path, run: Run, optimizer: torch.optim.Optimizer | None = None) -> Progress:
     """Load a checkpoint into the run's model, and the optimizer where one is given.
 
@@ -125,6 +149,9 @@ def load_progress(path: Path, run: Run, optimizer: torch.optim.Optimizer | None 
         progress = load_checkpoint(path, run.flow, optimizer)
     if run.series is not None and (run.series.memories or run.flow is None):
         progress = load_memories(path, run.series.memories)
+    changed = changed_settings(progress, run.config, DRAWN_BY)
+    if changed:
+        raise InputError(f"{path}: was made with other settings: {changed}. Set them back, or train anew.")
     if progress.extractor_sha256 not in ("", run.extractor_sha256):
         raise InputError(
             f"{path}: was trained on other extractor weights than {run.extractor.weights}. "

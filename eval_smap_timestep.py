@@ -33,17 +33,13 @@ from config import Config
 from data.telemanom import TelemanomSource
 from errors import InputError, exit_code, unknown_name
 from label_check import print_check
-from results import Evaluation, write_results
+from results import JUDGED_BY, Evaluation, write_results
 from runs import TRAIN_SCORES, Scores, check_channels, open_scores, scores_parser
 from thresholds import write_alarms
 from timestep import timestep_scores
 from tracking import progress_bar
 
-# settings that decide how given scores are judged; all others stand as the scores were made
-FLAGS = [
-    "save_npy", "timestep_map", "levels", "calibration", "smooth", "duplicate_rows", "labels", "merge_gap", "widen",
-    "drop", "threshold", "vus_window", "bootstrap", "point_adjust", "report",
-]  # fmt: skip
+FLAGS = ["save_npy", "report", *JUDGED_BY]  # all other settings stand as the scores were made
 PARTS = {POOLED: "pooled", PER_CHANNEL: "per channel", SECOND_HALF: "second half", HEAVY: "heavy", LIGHT: "others"}
 DETAILS = {
     "best_f1": "best F1", "range_auc_roc": "R-ROC", "range_auc_pr": "R-PR", "vus_roc": "VUS-ROC", "vus_pr": "VUS-PR",

@@ -7,6 +7,7 @@ extracted at `ROWS` rows and kept as one row.
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import distributed
 from atomic import atomic_folder
 from datasets import PictureDataset, SMAPDataset
 from detector import Run, load_pictures
+from errors import InputError
 from tracking import progress_bar
 
 META_FILE = "meta.json"
@@ -82,6 +84,7 @@ class Features:
             start = 0
             for levels in self._extracted():
                 if not files:
+                    _check_space(folder, total * sum(x[0].nbytes for x in levels))
                     files = [_new_file(temporary, number, (total, *x.shape[1:])) for number, x in enumerate(levels)]
                 for file, level in zip(files, levels, strict=True):
                     file[start : start + len(level)] = level.cpu().numpy()
@@ -112,6 +115,16 @@ def _made_from(run: Run, pictures: PictureDataset | SMAPDataset) -> dict[str, An
         "pool_type": run.config.pool_type,
         "input_size": list(run.config.input_size),
     }
+
+
+def _check_space(folder: Path, needed: int) -> None:
+    """Raises InputError where the features would fill the disk: a memory-mapped file cannot report that later."""
+    free = shutil.disk_usage(folder.parent).free
+    if needed > free:
+        raise InputError(
+            f"{folder}: the features need {needed / 1e9:.3g} GB, {free / 1e9:.3g} GB are free. Make room, choose "
+            "another --work-dir, or set --no-feature-cache."
+        )
 
 
 def _level_files(folder: Path) -> list[Path]:

@@ -55,7 +55,7 @@ def _run_all(config: Config) -> None:
             print(f"Scores: {scores_folder}")
     if not distributed.is_writer():
         return
-    if data.is_series and config.mode == "all":
+    if data.is_series and config.mode != "train":
         from eval_smap_timestep import evaluate
         from export_smap_scores import export
 

@@ -16,17 +16,17 @@ from report import ChannelView, Curve, Report, Table, write_report
 from runs import Scores
 
 HEADLINE = (POOLED, PER_CHANNEL, SECOND_HALF, HEAVY, LIGHT)
-DETAILS = ("best_f1", "vus_roc", "vus_pr", "affiliation_f1", "event_f1")
+DETAILS = ("best_f1", "vus_pr", "event_f1")
 CHANNEL_METRICS = {
     "roc_auc": "ROC AUC", "average_precision": "AP", "vus_roc": "VUS-ROC", "vus_pr": "VUS-PR",
     "affiliation_f1": "affiliation F1", "events_found": "found", "events_missed": "missed",
-    "false_alarms": "false alarms",
+    "false_alarms": "false alarms", "alarmed_share": "alarmed",
 }  # fmt: skip
 
 
 JUDGED_BY = (
     "timestep_map", "levels", "calibration", "smooth", "duplicate_rows", "labels", "merge_gap", "widen", "drop",
-    "threshold", "vus_window", "bootstrap",
+    "threshold", "vus_window", "bootstrap", "point_adjust",
 )  # fmt: skip
 
 
@@ -119,8 +119,8 @@ def _headline(results: list[Result]) -> Table:
     for result in results:
         pairs = [result.parts[name][metric] for name in parts for metric in ("roc_auc", "average_precision")]
         rows.append([result.name, *pairs, *(result.parts[POOLED][name] for name in DETAILS)])
-    columns = ["score", *["ROC AUC", "AP"] * len(parts), "best F1", "VUS-ROC", "VUS-PR", "affiliation F1", "event F1"]
-    groups = [("", 1), *((name, 2) for name in parts), ("pooled, other metrics", len(DETAILS))]
+    columns = ["score", *["ROC AUC", "AP"] * len(parts), "best F1", "VUS-PR", "event F1"]
+    groups = [("", 1), *((name, 2) for name in parts), ("pooled, others", len(DETAILS))]
     return Table(columns, rows, groups, ranked=tuple(range(1, len(columns))), highlight=0)
 
 

@@ -147,7 +147,7 @@ def scores_parser(
     the scores were made with. `flags` names the settings that the script lets the command line change, `switches`
     further flags of its own, name -> help.
     """
-    shared = ["dataset", "data_path", "class_names", "work_dir", "extractor", "pool_type", "parallel_blocks"]
+    shared = ["dataset", "data_path", "class_names", "work_dir", "layout", "extractor", "pool_type", "parallel_blocks"]
     parser = make_parser(description or "", [*flags, *shared])
     parser.add_argument(
         "--root-dir", type=Path, default=Path(), help="folder that relative paths start from (default: .)"

@@ -1,6 +1,6 @@
 """Training one class: pyramids -> flows -> loss, with a checkpoint after every meta epoch. Called by main.py."""
 
-import json
+import contextlib
 import math
 import time
 from collections.abc import Iterator
@@ -14,25 +14,26 @@ from tqdm import tqdm
 import distributed
 from config import Config, save_config
 from datasets import PictureDataset
-from detector import LAST, Run, facts, load_progress, normalisation
-from errors import InputError
+from detector import (
+    DRAWN_BY,
+    LAST,
+    TRAINED_BY,
+    Run,
+    changed_settings,
+    course_settings,
+    facts,
+    load_progress,
+    normalisation,
+)
+from errors import InputError, warn
 from evaluations import format_metrics
 from features import Features
-from models.checkpoints import Progress, save_checkpoint
+from models.checkpoints import Progress, read_progress, save_checkpoint
 from models.flows import MSFlow, negative_log_likelihood
 from pyramids import Batch, TrainingPyramids, share_of_batch
 from runs import CONFIG_FILE
 from scoring import evaluate_pictures
 from tracking import Tracker, progress_bar
-
-# a continued run must agree with the stopped one in these, or it would not be its continuation
-COURSE_SETTINGS = (
-    "dataset", "class_names", "seed", "input_size", "smap_used_dims", "img_mean", "img_std", "extractor", "weights",
-    "pool_type", "c_conds", "parallel_blocks", "clamp_alpha", "batch_size", "sub_epochs", "lr", "lr_warmup_epochs",
-    "lr_warmup_from", "lr_decay_milestones", "lr_decay_gamma", "grad_clip", "layout", "colours", "colour_window",
-    "colour_gains", "clip", "time_scales", "window", "fold_width", "mtf_bins", "head", "condition", "gaussian_floor",
-    "memory_size", "standardise", "fleet_size", "fleet_offset", "train_window", "feature_noise",
-)  # fmt: skip
 
 
 def learning_rate(config: Config, step: int, steps_per_sub_epoch: int) -> float:
@@ -84,11 +85,18 @@ def train(run: Run) -> None:
     optimizer = None if run.flow is None else torch.optim.Adam(run.flow.parameters(), lr=config.lr)
     mean, std = normalisation(run)
     channels = [] if run.series is None else run.series.channels
-    progress = Progress(0, 0, run.extractor_sha256, mean, std, channels=channels)
+    progress = Progress(0, 0, run.extractor_sha256, mean, std, channels=channels, settings=course_settings(config))
     if config.resume and last.exists():
-        _check_same_course(run)
+        changed = _changed(read_progress(last), config, channels)
+        if changed:
+            raise InputError(f"{last}: --resume with other settings: {changed}. Set them back, or train anew.")
         progress = load_progress(last, run, optimizer)
         print(f"Continues after meta epoch {progress.epoch} of {last}.")
+    elif last.exists():
+        with contextlib.suppress(InputError):  # a damaged one is no loss
+            changed = _changed(read_progress(last), config, channels)
+            if changed:
+                warn(f"{run.folder}: this training replaces one with other settings: {changed}.")
     # the test split is opened too, so that a bad file in it is found now and not after hours of training
     pictures, test_pictures = (
         run.data.dataset(config, run.class_name, split, progress.img_mean, progress.img_std)
@@ -108,6 +116,12 @@ def train(run: Run) -> None:
     else:
         print(f"The {config.head} head is fitted: it needs no epochs.")
         _save(run, progress, None)
+
+
+def _changed(before: Progress, config: Config, channels: list[str]) -> str:
+    """What another training in the same folder did otherwise, in words."""
+    others = "" if before.channels == channels else "; other channels"
+    return f"{changed_settings(before, config, (*DRAWN_BY, *TRAINED_BY))}{others}".lstrip("; ")
 
 
 def _save(run: Run, progress: Progress, optimizer: torch.optim.Optimizer | None) -> None:
@@ -198,21 +212,6 @@ def _sub_epoch(
         "lr": rate,
         "seconds": round(time.monotonic() - start, 3),
     }
-
-
-def _check_same_course(run: Run) -> None:
-    """Raises InputError where --resume meets a run that was started with other settings."""
-    path = run.folder / CONFIG_FILE
-    try:
-        started = json.loads(path.read_text(encoding="utf-8"))["settings"]
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{path}: cannot be read ({error}), so --resume cannot check the settings. Train anew."
-        ) from error
-    now = json.loads(json.dumps(vars(run.config)))
-    changed = [f"{n} was {started.get(n)}, now {now[n]}" for n in COURSE_SETTINGS if started.get(n) != now[n]]
-    if changed:
-        raise InputError(f"{path}: --resume with other settings: {'; '.join(changed)}. Set them back, or train anew.")
 
 
 def _keep_best(run: Run, progress: Progress, metrics: dict[str, float | None]) -> None:

@@ -3,5 +3,5 @@
 dataset = "mvtec"
 input_size = (512, 512)
 extractor = "wide_resnet50_2"
-num_workers = 4
+num_workers = 2
 pro_eval = True

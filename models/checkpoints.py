@@ -27,7 +27,7 @@ class Progress:
 
     `epoch` counts finished meta epochs, `step` optimizer steps; `best` holds the best value of each picture metric
     so far. `extractor_sha256`, `img_mean` and `img_std` tell which pictures and features the flows were trained on,
-    `channels` which series, in the order of their numbers.
+    `channels` which series, in the order of their numbers, and `settings` what else shaped them.
     Checkpoints of the original have only an epoch.
     """
 
@@ -38,6 +38,7 @@ class Progress:
     img_std: tuple[float, ...] = ()
     best: dict[str, float] = field(default_factory=dict)
     channels: list[str] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 def save_checkpoint(

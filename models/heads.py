@@ -23,7 +23,7 @@ def _places(level: Tensor) -> Tensor:
 
 def _unit(level: int, pyramids: Sequence[Levels]) -> Tensor:
     """Mean variance of a feature of one level over all channels: the unit in which squared distances are told."""
-    return torch.cat([_places(levels[level]) for levels in pyramids]).var(dim=0).mean()
+    return torch.cat([_places(levels[level]) for levels in pyramids]).var(dim=0).mean().clamp_min(TINY)
 
 
 class GaussianHead(nn.Module):

@@ -180,8 +180,12 @@ def test_killed_and_continued_ends_with_the_same_weights(
         assert ("Continues after meta epoch" in done.stdout) == bool(more)
     killed, whole = (torch.load(tiny_folder(tmp_path / d) / "last.pt", weights_only=True) for d in ("killed", "whole"))
     assert killed["step"] == whole["step"] == 160
-    assert killed.pop("extractor_sha256") == whole.pop("extractor_sha256")
-    torch.testing.assert_close(killed, whole, rtol=0, atol=0)
+    assert killed.keys() == whole.keys()
+    for name, part in whole.items():
+        if name in ("fusion_flow", "parallel_flows", "optimizer"):
+            torch.testing.assert_close(killed[name], part, rtol=0, atol=0)
+        else:
+            assert killed[name] == part, name
     logs = []
     for work_dir in ("killed", "whole"):
         lines = (tiny_folder(tmp_path / work_dir) / "log.jsonl").read_text().splitlines()

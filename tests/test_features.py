@@ -12,6 +12,7 @@ from PIL import Image
 import config
 import features
 from detector import open_run
+from errors import InputError
 from features import Features
 
 
@@ -149,3 +150,11 @@ def test_pictures_are_kept_whole(tmp_path: Path, extractions: list[str]) -> None
     shutil.copy(tmp_path / "bolt/train/good/1.png", tmp_path / "bolt/train/good/0.png")
     of_bolt()
     assert extractions == ["train"] * 2
+
+
+def test_a_disk_too_small_is_named_before_it_is_filled(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = opened(data)
+    monkeypatch.setattr(features.shutil, "disk_usage", lambda place: shutil._ntuple_diskusage(10, 9, 1000))
+    with pytest.raises(InputError, match=r"the features need .* GB, .* are free.*--no-feature-cache"):
+        made(run)
+    assert list((run.folder / "features").iterdir()) == []

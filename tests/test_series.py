@@ -10,6 +10,7 @@ from conftest import tiny_flags, write_telemanom
 
 import eval_smap_timestep
 import main
+import train
 from layouts import LAYOUTS
 from timestep import combined
 
@@ -181,3 +182,33 @@ def test_a_killed_line_run_continues_with_the_same_weights(data: Path) -> None:
         torch.testing.assert_close(continued[part], whole[part], rtol=0, atol=0)
     log = (scores_folder(data, "line").parent / "log.jsonl").read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in log] == [1, 2]
+
+
+@pytest.mark.parametrize("flags", [["--clip", "0.5"], ["--colours", "value", "residual", "value"]], ids=str)
+def test_a_checkpoint_of_another_drawing_is_refused(
+    flags: list[str], data: Path, capsys: pytest.CaptureFixture
+) -> None:
+    line = ["--layout", "line", "--head", "gaussian"]
+    assert run(data, *line) == 0
+    capsys.readouterr()
+    assert run(data, *line, *flags, "--mode", "test") == 2
+    assert "last.pt: was made with other settings: " in capsys.readouterr().err
+    assert run(data, *line, *flags) == 0
+    assert "this training replaces one with other settings: " in capsys.readouterr().err
+
+
+def test_a_resumed_run_is_that_of_its_checkpoint_and_not_of_a_later_start(
+    data: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = ["--layout", "line", "--mode", "train"]
+    assert run(data, *flags) == 0
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "_sub_epoch", interrupt)
+        assert run(data, *flags, "--lr", "1e-5") == 130
+    capsys.readouterr()
+    assert run(data, *flags, "--lr", "1e-5", "--meta-epochs", "2", "--resume") == 2
+    assert "--resume with other settings: lr was 0.0001, now 1e-05" in capsys.readouterr().err
