@@ -160,7 +160,7 @@ def test_killed_and_continued_ends_with_the_same_weights(
     telemetry: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     def command(work_dir: str) -> list[str]:
-        return [*tiny_flags(telemetry, tmp_path / work_dir), "--mode", "train", "--meta-epochs", "40"]
+        return [*tiny_flags(telemetry, tmp_path / work_dir), "--mode", "train", "--meta-epochs", "16"]
 
     # threads change the order of sums, and with it last bits: both runs get the same number
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -171,7 +171,7 @@ def test_killed_and_continued_ends_with_the_same_weights(
     process.send_signal(signal.SIGKILL)
     process.wait()
     killed_after = torch.load(last, weights_only=True)["epoch"]
-    assert 1 <= killed_after < 40
+    assert 1 <= killed_after < 16
 
     for work_dir, more in (("killed", ["--resume"]), ("whole", [])):
         done = subprocess.run(
@@ -179,7 +179,7 @@ def test_killed_and_continued_ends_with_the_same_weights(
         )
         assert ("Continues after meta epoch" in done.stdout) == bool(more)
     killed, whole = (torch.load(tiny_folder(tmp_path / d) / "last.pt", weights_only=True) for d in ("killed", "whole"))
-    assert killed["step"] == whole["step"] == 160
+    assert killed["step"] == whole["step"] == 64
     assert killed.keys() == whole.keys()
     for name, part in whole.items():
         if name in ("fusion_flow", "parallel_flows", "optimizer"):
@@ -190,7 +190,7 @@ def test_killed_and_continued_ends_with_the_same_weights(
     for work_dir in ("killed", "whole"):
         lines = (tiny_folder(tmp_path / work_dir) / "log.jsonl").read_text().splitlines()
         logs.append([{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines])
-    assert logs[0] == logs[1] and len(logs[0]) == 80
+    assert logs[0] == logs[1] and len(logs[0]) == 32
 
 
 def test_resume_with_other_settings_is_refused(telemetry: Path, here: Path, capsys: pytest.CaptureFixture) -> None:
