@@ -160,9 +160,9 @@ def load_progress(path: Path, run: Run, optimizer: torch.optim.Optimizer | None 
     return progress
 
 
-def load_pictures(config: Config, pictures: PictureDataset | SMAPDataset, **order: Any) -> Iterator[list[torch.Tensor]]:
+def load_pictures(config: Config, pictures: PictureDataset | SMAPDataset) -> Iterator[list[torch.Tensor]]:
     """Batches (pictures, labels, masks) of a data set, loaded as the settings say."""
     try:
-        yield from DataLoader(pictures, config.batch_size, num_workers=config.num_workers, **order)
+        yield from DataLoader(pictures, config.batch_size, num_workers=config.num_workers)
     except InputError as error:  # one of a loading process comes with that process's traceback before it
         raise InputError(str(error).rsplit("InputError: ", 1)[-1].strip()) from error

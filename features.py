@@ -55,7 +55,6 @@ class Features:
         images = torch.from_numpy(np.stack([self.pictures[number][0] for number in numbers]))
         return self._pooled(images, self.run.flow.pool)
 
-    @torch.no_grad()
     def _pooled(self, images: Tensor, pool: nn.Module) -> list[Tensor]:
         return [pool(level) for level in self.run.extractor(images.to(self.run.device, non_blocking=True))]
 

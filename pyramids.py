@@ -111,11 +111,8 @@ class PyramidMaker:
     def _level_series(self, maps: list[Tensor], stride: int, keep: list[slice], num_steps: int) -> NDArray[np.float64]:
         if self.is_line:
             factor = self.strides[-1] // stride
-            kept = [
-                m[0, :, part.start * factor : part.stop * factor].cpu().numpy()
-                for m, part in zip(maps, keep, strict=True)
-            ]
-            return self.layout.to_series(np.concatenate(kept, axis=1), num_steps, stride)
+            kept = torch.cat([_kept(m[0], part, factor) for m, part in zip(maps, keep, strict=True)], dim=-1)
+            return self.layout.to_series(kept.cpu().numpy(), num_steps, stride)
         window = min(self.layout.window or num_steps, num_steps)
         scores = [self.layout.to_series(m, window, stride) for m in torch.cat(maps).cpu().numpy()]
         return join_windows(np.stack(scores), self.window_starts(num_steps), num_steps)
@@ -215,8 +212,11 @@ def share_of_batch(size: int) -> tuple[Tensor, float]:
 
 def _joined(levels: list[Tensor], pieces: list[Piece]) -> Tensor:
     """One level of a line from its pieces: what each keeps, end to end."""
-    kept = []
-    for level, piece in zip(levels, pieces, strict=True):
-        factor = level.shape[-1] // piece.levels[-1].shape[-1]
-        kept.append(level[..., piece.keep.start * factor : piece.keep.stop * factor])
+    pairs = zip(levels, pieces, strict=True)
+    kept = [_kept(x, piece.keep, x.shape[-1] // piece.levels[-1].shape[-1]) for x, piece in pairs]
     return torch.cat(kept, dim=-1)
+
+
+def _kept(level: Tensor, keep: slice, factor: int) -> Tensor:
+    """The columns of a level that a piece keeps, `factor` of them for each cell `keep` of the last level."""
+    return level[..., keep.start * factor : keep.stop * factor]

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 POOLINGS = {"avg": nn.AvgPool2d, "max": nn.MaxPool2d}
-CONDITIONS = ("position", "channel", "both", "none")
 LAYER_NORM_EPS = 1e-5  # torch.nn.LayerNorm's, which the original uses
 SUBNET_SCALE = 0.1  # keeps the first steps of training close to the identity
 SOFTPLUS_BETA = 0.5
@@ -302,7 +301,7 @@ class MSFlow(nn.Module):
     """Pooling, parallel flows and fusion flow: the trained part of the detector.
 
     `num_features`, `num_conditions` (multiples of 4) and `num_blocks` have one entry per pyramid level. `condition` is
-    one of CONDITIONS, `num_channels` how many there are to embed; `line` is for pictures of one row,
+    position, channel, both or none, `num_channels` how many there are to embed; `line` is for pictures of one row,
     `amp` lets the subnets compute in bfloat16.
     """
 
