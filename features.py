@@ -1,8 +1,8 @@
 """Features of pictures, made once: the frozen extractor gives the same pyramid in every epoch.
 
-The pooled pyramids of a split lie in one file per level under the run's folder, memory-mapped, beside what they were
-made from. Other pictures, weights or sizes, and a damaged file, make them anew. Pictures whose rows are all alike are
-extracted at `ROWS` rows and kept as one row.
+The pooled pyramids of a split lie in one file per level under the run's folder, read picture by picture, beside what
+they were made from. Other pictures, weights or sizes, and a damaged file, make them anew. Pictures whose rows are all
+alike are extracted at `ROWS` rows and kept as one row.
 """
 
 import hashlib
@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import distributed
+from arrays import ArrayFile
 from atomic import atomic_folder
 from datasets import PictureDataset, SMAPDataset
 from detector import Run, load_pictures
@@ -34,7 +34,7 @@ class Features:
 
     def __init__(self, run: Run, pictures: PictureDataset | SMAPDataset, split: str) -> None:
         self.run, self.pictures = run, pictures
-        self._kept: list[NDArray[np.float32]] | None = None
+        self._kept: list[ArrayFile] | None = None
         if run.config.feature_cache:
             folder = run.folder / "features" / split
             made_from = _made_from(run, pictures)
@@ -50,7 +50,8 @@ class Features:
     def levels(self, numbers: list[int]) -> list[Tensor]:
         """The pooled pyramids of some pictures, level l (B, C_l, H_l, W_l)."""
         if self._kept is not None:
-            kept = [torch.from_numpy(level[numbers]).to(self.run.device) for level in self._kept]
+            chosen = [np.stack([level[number] for number in numbers]) for level in self._kept]
+            kept = [torch.from_numpy(level).to(self.run.device) for level in chosen]
             return self._with_rows(kept) if self.pictures.rows_alike else kept
         images = torch.from_numpy(np.stack([self.pictures[number][0] for number in numbers]))
         return self._pooled(images, self.run.flow.pool)
@@ -79,18 +80,17 @@ class Features:
         """Extract all pictures into `folder`, whole or not at all."""
         total = len(self.pictures)
         with atomic_folder(folder) as temporary, progress_bar(total, desc=f"Features {split}", unit="picture") as bar:
-            files: list[NDArray[np.float32]] = []
+            files: list[ArrayFile] = []
             start = 0
             for levels in self._extracted():
                 if not files:
                     _check_space(folder, total * sum(x[0].nbytes for x in levels))
                     files = [_new_file(temporary, number, (total, *x.shape[1:])) for number, x in enumerate(levels)]
                 for file, level in zip(files, levels, strict=True):
-                    file[start : start + len(level)] = level.cpu().numpy()
+                    for number, features in enumerate(level.cpu().numpy(), start):
+                        file[number] = features
                 start += len(levels[0])
                 bar.update(len(levels[0]))
-            for file in files:
-                file.flush()
             sums = [_checksum(path) for path in _level_files(temporary)]
             (temporary / META_FILE).write_text(json.dumps({**made_from, "sha256": sums}), encoding="utf-8")
 
@@ -117,7 +117,7 @@ def _made_from(run: Run, pictures: PictureDataset | SMAPDataset) -> dict[str, An
 
 
 def _check_space(folder: Path, needed: int) -> None:
-    """Raises InputError where the features would fill the disk: a memory-mapped file cannot report that later."""
+    """Raises InputError where the features would fill the disk, which would otherwise be known only hours later."""
     free = shutil.disk_usage(folder.parent).free
     if needed > free:
         raise InputError(
@@ -130,8 +130,8 @@ def _level_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("level*.npy"))
 
 
-def _new_file(folder: Path, level: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    return np.lib.format.open_memmap(folder / f"level{level + 1}.npy", "w+", np.float32, shape)
+def _new_file(folder: Path, level: int, shape: tuple[int, ...]) -> ArrayFile:
+    return ArrayFile.create(folder / f"level{level + 1}.npy", shape)
 
 
 def _checksum(path: Path) -> str:
@@ -139,13 +139,13 @@ def _checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _open(folder: Path, made_from: dict[str, Any]) -> list[NDArray[np.float32]] | None:
+def _open(folder: Path, made_from: dict[str, Any]) -> list[ArrayFile] | None:
     """The kept features, or None where there are none, or others, or damaged ones."""
     try:
         meta = json.loads((folder / META_FILE).read_text(encoding="utf-8"))
         files = _level_files(folder)
         if {**meta, "sha256": None} != {**made_from, "sha256": None} or [_checksum(f) for f in files] != meta["sha256"]:
             return None
-        return [np.load(path, mmap_mode="r", allow_pickle=False) for path in files]
+        return [ArrayFile(path) for path in files]
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -7,14 +7,16 @@ the training split.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from arrays import ArrayFile
 from config import Config, load_config, make_parser, recorded_config
 from data.telemanom import TelemanomSource
 from datasets import DATASETS
@@ -93,7 +95,7 @@ class Scores:
         """The weights of the extractor, in words."""
         return self.facts["weights"]
 
-    @property
+    @cached_property
     def channels(self) -> list[str]:
         """The names of the samples: their files' names without the ending."""
         return [Path(name).stem for name in self.filenames]
@@ -106,9 +108,9 @@ def open_scores(folder: Path) -> Scores:
     """
     arrays = {name: _read(folder / f"{name}.npy") for name in ("filenames", "labels", "anomaly_score")}
     if (folder / LEVEL_MAPS).is_dir():
-        maps = {"nll": [_read(level_map_file(folder, Path(name).stem)) for name in arrays["filenames"]]}
+        maps = {"nll": _LevelMaps([level_map_file(folder, Path(name).stem) for name in arrays["filenames"]])}
     else:
-        maps = {name: _read(map_file(folder, name)) for name in MAP_NAMES}
+        maps = {name: _read(map_file(folder, name), ArrayFile) for name in MAP_NAMES}
     counts = {name: len(array) for name, array in {**arrays, **maps}.items()}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
@@ -119,9 +121,28 @@ def open_scores(folder: Path) -> Scores:
     return Scores(folder, arrays["filenames"], arrays["labels"], arrays["anomaly_score"], maps, config, facts)
 
 
-def _read(path: Path) -> NDArray[Any]:
+class _LevelMaps(Sequence):
+    """The raw -log p of channels, (rows, T) each, whose memory is given back after every use."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        self._paths = paths
+        for path in paths:
+            _read(path)  # a damaged file is found before anything is computed
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, number: int) -> NDArray[np.floating]:
+        return _read(self._paths[number])
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    return np.load(path, allow_pickle=False, mmap_mode="r")
+
+
+def _read(path: Path, opener: Callable[[Path], Any] = _mapped) -> Any:
     try:
-        return np.load(path, allow_pickle=False, mmap_mode="r")
+        return opener(path)
     except FileNotFoundError as error:
         raise InputError(f"{path}: missing. Make the scores first: python main.py --mode test.") from error
     except (OSError, ValueError, EOFError) as error:

@@ -1,5 +1,6 @@
 """Test mode: score a split with a checkpoint and write the score files of runs.py. Called by main.py."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 import distributed
+from arrays import ArrayFile
 from atomic import atomic_file, make_folder
 from config import save_config
 from datasets import PictureDataset
@@ -19,8 +21,10 @@ from runs import CONFIG_FILE, MAP_NAMES, TRAIN_SCORES, level_map_file, map_file
 from timestep import combined
 from tracking import progress_bar
 
+Maps = Mapping[str, NDArray[np.float32] | ArrayFile]
 
-def _score(run: Run, features: Features, maps: dict[str, NDArray[np.float32]], numbers: list[int]) -> dict[int, float]:
+
+def _score(run: Run, features: Features, maps: Maps, numbers: list[int]) -> dict[int, float]:
     """Fill `maps` (N, H, W) with the score maps of the pictures `numbers`; returns their scores by number."""
     size, scores = run.config.input_size, {}
     run.flow.eval()
@@ -30,8 +34,9 @@ def _score(run: Run, features: Features, maps: dict[str, NDArray[np.float32]], n
             z, _ = run.flow.transform(features.levels(batch))
             logp = log_likelihood_maps(z)
             mul_map = mul_score_map(logp, size)
-            maps["add"][batch] = add_score_map(logp, size).cpu().numpy()
-            maps["mul"][batch] = mul_map.cpu().numpy()
+            for name, made in (("add", add_score_map(logp, size)), ("mul", mul_map)):
+                for number, score_map in zip(batch, made.cpu().numpy(), strict=True):
+                    maps[name][number] = score_map
             scores |= zip(batch, picture_scores(mul_map, run.config.top_k).tolist(), strict=True)
             bar.update(len(batch))
     return scores
@@ -41,7 +46,7 @@ def evaluate_pictures(run: Run, features: Features, pictures: PictureDataset) ->
     """Picture metrics of the flows as they are."""
     maps = {name: np.empty((len(pictures), *run.config.input_size), dtype=np.float32) for name in MAP_NAMES}
     scores = _score(run, features, maps, list(range(len(pictures))))
-    return _metrics(run, pictures, _in_order(scores), maps)
+    return _metrics(run, pictures, _in_order(scores), maps["add"])
 
 
 def _in_order(scores: dict[int, float]) -> NDArray[np.float32]:
@@ -49,10 +54,10 @@ def _in_order(scores: dict[int, float]) -> NDArray[np.float32]:
 
 
 def _metrics(
-    run: Run, pictures: PictureDataset, scores: NDArray[np.float32], maps: dict[str, NDArray[np.float32]]
+    run: Run, pictures: PictureDataset, scores: NDArray[np.float32], score_maps: NDArray[np.float32]
 ) -> dict[str, float | None]:
     masks = np.stack([pictures.mask(number) for number in range(len(pictures))])
-    return picture_metrics(pictures.labels, scores, masks, maps["add"], run.config.pro_eval)
+    return picture_metrics(pictures.labels, scores, masks, score_maps, run.config.pro_eval)
 
 
 def test(run: Run) -> tuple[Path, dict[str, float | None]]:
@@ -80,17 +85,14 @@ def _write_scores(run: Run, split: str, progress: Progress, folder: Path) -> dic
     """
     make_folder(folder)
     pictures = run.data.dataset(run.config, run.class_name, split, progress.img_mean, progress.img_std)
-    maps: dict[str, NDArray[np.float32]] = {}
     if run.series is not None:
         scores = _write_energies(run, split, progress, folder)
     else:
         shape = (len(pictures), *run.config.input_size)
         with distributed.writer_first():
-            maps = {name: _map_array(map_file(folder, name), shape) for name in MAP_NAMES}
+            maps = {name: _map_file(map_file(folder, name), shape) for name in MAP_NAMES}
         numbers = distributed.share_of(list(range(len(pictures))))
         scores = _score(run, Features(run, pictures, split), maps, numbers)
-        for score_map in maps.values():
-            score_map.flush()
     scores = _in_order(distributed.gathered(scores))
     if not distributed.is_writer():
         return {}
@@ -98,12 +100,14 @@ def _write_scores(run: Run, split: str, progress: Progress, folder: Path) -> dic
     np.save(folder / "labels.npy", np.array(pictures.labels, dtype=np.uint8))
     np.save(folder / "filenames.npy", np.array(pictures.filenames))
     save_config(folder / CONFIG_FILE, run.config, facts(run, progress))
-    return {} if run.data.is_series else _metrics(run, pictures, scores, maps)
+    if run.data.is_series:
+        return {}
+    return _metrics(run, pictures, scores, np.load(map_file(folder, "add"), mmap_mode="r", allow_pickle=False))
 
 
-def _map_array(path: Path, shape: tuple[int, ...]) -> NDArray[np.float32]:
+def _map_file(path: Path, shape: tuple[int, ...]) -> ArrayFile:
     """The file of the score maps, made by the first who asks."""
-    return np.lib.format.open_memmap(path, "r+" if path.exists() else "w+", np.float32, shape=shape)
+    return ArrayFile(path) if path.exists() else ArrayFile.create(path, shape)
 
 
 def _write_energies(run: Run, split: str, progress: Progress, folder: Path) -> dict[int, float]:
