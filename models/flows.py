@@ -6,6 +6,7 @@ section III. Pictures of features are (B, C, H, W); a log-determinant is (B,), t
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import torch
 from timm.layers import LayerNorm2d
@@ -39,6 +40,20 @@ def position_condition(num_conditions: int, height: int, width: int) -> Tensor:
     columns = sinusoids(width)[:, None, :].expand(half, height, width)
     rows = sinusoids(height)[:, :, None].expand(half, height, width)
     return torch.cat([columns, rows]).float()
+
+
+class _Reorder(torch.autograd.Function):
+    """x[:, order] with a gradient that is one more such selection: that of indexing adds element by element."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, order: Tensor) -> Tensor:
+        ctx.save_for_backward(order)
+        return x[:, order]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (order,) = ctx.saved_tensors
+        return gradient[:, order.argsort()], None
 
 
 def _conv3(in_planes: int, out_planes: int, line: bool) -> nn.Conv2d:
@@ -95,9 +110,9 @@ class CouplingBlock(nn.Module):
         x1, x2 = x.split([self.passive, self.active], dim=1)
         s, t = self._coefficients(x1, condition)
         scale = self._scale()
-        z = torch.cat([x1, x2 * s.exp() + t], dim=1) * scale + self.global_offset
+        z = torch.addcmul(self.global_offset, torch.cat([x1, torch.addcmul(t, x2, s.exp())], dim=1), scale)
         log_det = s.sum(dim=(1, 2, 3)) + x.shape[2] * x.shape[3] * scale.log().sum()
-        return z[:, self.perm], log_det
+        return _Reorder.apply(z, self.perm), log_det
 
     def inverse(self, z: Tensor, condition: Tensor) -> Tensor:
         """The x that `forward` maps to z."""
@@ -179,7 +194,7 @@ class Permutation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> the same with its planes in another order."""
-        return x[:, self.perm]
+        return _Reorder.apply(x, self.perm)
 
     def inverse(self, z: Tensor) -> Tensor:
         """The x that `forward` maps to z."""
@@ -244,8 +259,9 @@ class FusionCoupling(nn.Module):
         self.subnet_1 = FusionSubnet(self.first, self.second, line)
         self.subnet_2 = FusionSubnet(self.second, self.first, line)
 
-    def _log_scale(self, s: Tensor) -> Tensor:
-        return self.clamp * 0.636 * torch.atan(s / self.clamp)
+    def _coefficients(self, subnet: FusionSubnet, levels: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        scales, translations = subnet(levels)
+        return [self.clamp * 0.636 * torch.atan(s / self.clamp) for s in scales], translations
 
     def _split(self, levels: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         halves = [x.split([a, b], dim=1) for x, a, b in zip(levels, self.first, self.second, strict=True)]
@@ -254,21 +270,21 @@ class FusionCoupling(nn.Module):
     def forward(self, levels: list[Tensor]) -> tuple[list[Tensor], Tensor]:
         """Levels (B, C_l, H_l, W_l) -> z of the same shapes, log|det dz/dx| (B,)."""
         x1, x2 = self._split(levels)
-        s2, t2 = self.subnet_2(x2)
-        y1 = [x * self._log_scale(s).exp() + t for x, s, t in zip(x1, s2, t2, strict=True)]
-        s1, t1 = self.subnet_1(y1)
-        y2 = [x * self._log_scale(s).exp() + t for x, s, t in zip(x2, s1, t1, strict=True)]
-        log_det = torch.stack([self._log_scale(s).sum(dim=(1, 2, 3)) for s in s1 + s2]).sum(dim=0)
+        s2, t2 = self._coefficients(self.subnet_2, x2)
+        y1 = [torch.addcmul(t, x, s.exp()) for x, s, t in zip(x1, s2, t2, strict=True)]
+        s1, t1 = self._coefficients(self.subnet_1, y1)
+        y2 = [torch.addcmul(t, x, s.exp()) for x, s, t in zip(x2, s1, t1, strict=True)]
+        log_det = torch.stack([s.sum(dim=(1, 2, 3)) for s in s1 + s2]).sum(dim=0)
         z = [torch.cat(pair, dim=1).clamp(-FUSION_LIMIT, FUSION_LIMIT) for pair in zip(y1, y2, strict=True)]
         return z, log_det
 
     def inverse(self, z: list[Tensor]) -> list[Tensor]:
         """The levels that `forward` maps to z (where it did not clamp)."""
         y1, y2 = self._split(z)
-        s1, t1 = self.subnet_1(y1)
-        x2 = [(y - t) * (-self._log_scale(s)).exp() for y, s, t in zip(y2, s1, t1, strict=True)]
-        s2, t2 = self.subnet_2(x2)
-        x1 = [(y - t) * (-self._log_scale(s)).exp() for y, s, t in zip(y1, s2, t2, strict=True)]
+        s1, t1 = self._coefficients(self.subnet_1, y1)
+        x2 = [(y - t) * (-s).exp() for y, s, t in zip(y2, s1, t1, strict=True)]
+        s2, t2 = self._coefficients(self.subnet_2, x2)
+        x1 = [(y - t) * (-s).exp() for y, s, t in zip(y1, s2, t2, strict=True)]
         return [torch.cat(pair, dim=1) for pair in zip(x1, x2, strict=True)]
 
 
