@@ -78,7 +78,7 @@ def open_run(config: Config, class_name: str) -> Run:
     if config.head == "flow":
         num_channels = len(trained) * len(config.time_scales)
         make = (extractor.num_features, config.c_conds, config.parallel_blocks, config.clamp_alpha, config.pool_type)
-        flow = MSFlow(*make, config.condition, num_channels, line, config.amp).to(device)
+        flow = MSFlow(*make, config.condition, num_channels, line, config.amp, config.recompute).to(device)
     series = SeriesModel(config, data, extractor, flow, trained) if raw else None
     make_folder(folder)
     return Run(config, class_name, folder, device, extractor, flow, fingerprint, series)

@@ -82,7 +82,7 @@ def train(run: Run) -> None:
     Raises InputError where the loss stops being finite; the last checkpoint stays.
     """
     config, last = run.config, run.folder / LAST
-    optimizer = None if run.flow is None else torch.optim.Adam(run.flow.parameters(), lr=config.lr)
+    optimizer = None if run.flow is None else torch.optim.Adam(run.flow.parameters(), lr=config.lr, fused=True)
     mean, std = normalisation(run)
     channels = [] if run.series is None else run.series.channels
     progress = Progress(0, 0, run.extractor_sha256, mean, std, channels=channels, settings=course_settings(config))

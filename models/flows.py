@@ -12,6 +12,7 @@ import torch
 from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 POOLINGS = {"avg": nn.AvgPool2d, "max": nn.MaxPool2d}
 LAYER_NORM_EPS = 1e-5  # torch.nn.LayerNorm's, which the original uses
@@ -149,7 +150,11 @@ class Condition(nn.Module):
 
 
 class ParallelFlow(nn.Module):
-    """Coupling blocks in a row on one pyramid level, all with the same condition."""
+    """Coupling blocks in a row on one pyramid level, all with the same condition.
+
+    `recompute` keeps only the blocks' inputs for the backward pass, which then computes each block once more (Chen et
+    al., "Training Deep Nets with Sublinear Memory Cost", 2016).
+    """
 
     def __init__(
         self,
@@ -160,8 +165,10 @@ class ParallelFlow(nn.Module):
         condition: str = "position",
         num_channels: int = 0,
         line: bool = False,
+        recompute: bool = False,
     ) -> None:
         super().__init__()
+        self.recompute = recompute
         self.condition = Condition(condition, num_conditions, num_channels)
         planes = self.condition.num_planes
         self.module_list = nn.ModuleList(CouplingBlock(num_features, planes, clamp, line) for _ in range(num_blocks))
@@ -173,7 +180,10 @@ class ParallelFlow(nn.Module):
         condition = self.condition(x, channels, offsets)
         log_det = x.new_zeros(len(x))
         for block in self.module_list:
-            x, block_log_det = block(x, condition)
+            if self.recompute and torch.is_grad_enabled():
+                x, block_log_det = checkpoint(block, x, condition, use_reentrant=False, preserve_rng_state=False)
+            else:
+                x, block_log_det = block(x, condition)
             log_det = log_det + block_log_det
         return x, log_det
 
@@ -318,7 +328,7 @@ class MSFlow(nn.Module):
 
     `num_features`, `num_conditions` (multiples of 4) and `num_blocks` have one entry per pyramid level. `condition` is
     position, channel, both or none, `num_channels` how many there are to embed; `line` is for pictures of one row,
-    `amp` lets the subnets compute in bfloat16.
+    `amp` lets the subnets compute in bfloat16, `recompute` saves memory in training (see ParallelFlow).
     """
 
     def __init__(
@@ -332,12 +342,13 @@ class MSFlow(nn.Module):
         num_channels: int = 0,
         line: bool = False,
         amp: bool = False,
+        recompute: bool = False,
     ) -> None:
         super().__init__()
         self.amp = amp
         self.pool = make_pool(pool_type, line)
         self.parallel_flows = nn.ModuleList(
-            ParallelFlow(f, c, n, clamp, condition, num_channels, line)
+            ParallelFlow(f, c, n, clamp, condition, num_channels, line, recompute)
             for f, c, n in zip(num_features, num_conditions, num_blocks, strict=True)
         )
         self.fusion_flow = FusionFlow(num_features, clamp, line)

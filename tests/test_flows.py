@@ -198,3 +198,28 @@ def test_amp_rounds_but_does_not_change_the_result() -> None:
     assert not torch.equal(exact, rounded)
     torch.testing.assert_close(rounded, exact, rtol=2e-3, atol=0)
     assert torch.cosine_similarity(gradient, exact_gradient, dim=0) > 0.99
+
+
+@pytest.mark.parametrize("amp", [False, True], ids=["float32", "amp"])
+def test_recomputing_saves_memory_and_changes_no_gradient(amp: bool) -> None:
+    torch.manual_seed(0)
+    flow = MSFlow([8, 16, 32], [8, 8, 8], [2, 5, 8], CLAMP, "avg", amp=amp)
+    levels = [torch.randn(3, f, s, s) for f, s in ((8, 16), (16, 8), (32, 4))]
+    gradients, kept = [], []
+    for recompute in (False, True):
+        for parallel in flow.parallel_flows:
+            parallel.recompute = recompute
+        flow.zero_grad()
+        saved: dict[int, int] = {}
+
+        def pack(tensor: torch.Tensor, saved: dict[int, int] = saved) -> torch.Tensor:
+            saved[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            loss = negative_log_likelihood(*flow.transform(levels))
+        kept.append(sum(saved.values()))
+        loss.backward()
+        gradients.append([parameter.grad for parameter in flow.parameters()])
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=0, atol=0)
+    assert kept[1] < kept[0] / 2

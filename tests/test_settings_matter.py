@@ -24,6 +24,7 @@ import config
 import detector
 import errors
 import main
+from models import flows
 
 DEFAULT_TEXT = config.DEFAULT_FILE.read_text(encoding="utf-8")
 SETTINGS = config.read_settings(config.DEFAULT_FILE)
@@ -244,6 +245,7 @@ ALONE = {
     "resume",
     "device",
     "num_workers",
+    "recompute",
     "pro_eval",
     "tensorboard",
     "wandb",
@@ -385,6 +387,18 @@ def test_num_workers(place: Place, base: Outcome, monkeypatch: pytest.MonkeyPatc
     asked.clear()
     outcome(edited(place.text, meta_epochs=1), place.folder / "no_workers")
     assert asked == [0] * 2
+
+
+def test_recompute(place: Place, base: Outcome, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same course of the training, each block computed once more per step."""
+    calls, forward = [], flows.CouplingBlock.forward
+    monkeypatch.setattr(flows.CouplingBlock, "forward", lambda *args: (calls.append(1), forward(*args))[1])
+    text = edited(place.text, mode="train")
+    outcome(text, place.folder / "compute_once")
+    once = len(calls)
+    now = outcome(edited(text, recompute=True), place.folder / "recompute")
+    assert len(calls) - once == 2 * once > 0
+    assert losses(now) == pytest.approx(losses(base), rel=1e-6)
 
 
 def test_pro_eval(place: Place) -> None:
