@@ -12,6 +12,7 @@ import sys
 
 from config import Config, load_config, make_parser
 from errors import exit_code
+from memory import keep_freed_memory
 
 
 def run(argv: list[str] | None) -> None:
@@ -19,6 +20,7 @@ def run(argv: list[str] | None) -> None:
     flags = vars(make_parser(__doc__).parse_args(argv))
     config = load_config(flags.pop("config"), flags)
 
+    keep_freed_memory()
     import distributed  # here and below, because --help must not wait for NumPy and torch
 
     with distributed.session(config.device):

@@ -63,7 +63,11 @@ def _conv3(in_planes: int, out_planes: int, line: bool) -> nn.Conv2d:
 
 
 class Subnet(nn.Module):
-    """conv3x3 -> LayerNorm over planes -> ReLU -> conv3x3; 1x3 for pictures of one row (`line`)."""
+    """conv3x3 -> LayerNorm over planes -> ReLU -> conv3x3; 1x3 for pictures of one row (`line`).
+
+    The input are maps and a condition, of `in_planes` planes together. A convolution is linear, so each of them is
+    convolved by itself: a condition that all pictures share takes the work of one picture.
+    """
 
     def __init__(self, in_planes: int, out_planes: int, line: bool = False) -> None:
         super().__init__()
@@ -71,9 +75,13 @@ class Subnet(nn.Module):
         self.ln = LayerNorm2d(in_planes, eps=LAYER_NORM_EPS)
         self.conv2 = _conv3(in_planes, out_planes, line)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, in, H, W) -> (B, out, H, W)."""
-        return self.conv2(F.relu(self.ln(self.conv1(x))))
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """(B, in - c, H, W) and (B or 1, c, H, W) -> (B, out, H, W)."""
+        of_x, of_condition = self.conv1.weight.split([x.shape[1], condition.shape[1]], dim=1)
+        hidden = F.conv2d(x, of_x, self.conv1.bias, padding=self.conv1.padding)
+        if condition.shape[1]:
+            hidden = hidden + F.conv2d(condition, of_condition, padding=self.conv1.padding)
+        return self.conv2(F.relu(self.ln(hidden)))
 
 
 class CouplingBlock(nn.Module):
@@ -102,12 +110,12 @@ class CouplingBlock(nn.Module):
 
     def _coefficients(self, x1: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         # under autocast the subnet computes in half precision; what is summed and exponentiated does not
-        a = SUBNET_SCALE * self.subnet(torch.cat([x1, condition], dim=1)).to(x1.dtype)
+        a = SUBNET_SCALE * self.subnet(x1, condition).to(x1.dtype)
         s, t = a.split(self.active, dim=1)
         return self.clamp * torch.tanh(s), t
 
     def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, C, H, W), (B, c, H, W) -> z (B, C, H, W), log|det dz/dx| (B,)."""
+        """(B, C, H, W), (B or 1, c, H, W) -> z (B, C, H, W), log|det dz/dx| (B,)."""
         x1, x2 = x.split([self.passive, self.active], dim=1)
         s, t = self._coefficients(x1, condition)
         scale = self._scale()
@@ -136,9 +144,13 @@ class Condition(nn.Module):
         self.num_planes = self.num_positions + (0 if self.embedding is None else num_planes)
 
     def forward(self, x: Tensor, channels: Tensor | None, offsets: Tensor | None) -> Tensor:
-        """Planes (B, num_planes, H, W) for maps x (B, C, H, W) of `channels` (B,), x beginning at columns `offsets`."""
-        size = (len(x), -1, *x.shape[2:])
-        planes = [x.new_zeros(len(x), 0, *x.shape[2:])]
+        """Planes (B, num_planes, H, W) for maps x (B, C, H, W) of `channels` (B,), x beginning at columns `offsets`.
+
+        (1, num_planes, H, W) where all pictures share them.
+        """
+        shared = offsets is None and self.embedding is None
+        size = (1 if shared else len(x), -1, *x.shape[2:])
+        planes = [x.new_zeros(size[0], 0, *x.shape[2:])]
         if self.num_positions and offsets is None:
             planes.append(position_condition(self.num_positions, *x.shape[2:]).to(x).expand(size))
         elif self.num_positions:

@@ -14,7 +14,6 @@ from models.flows import (
     MSFlow,
     ParallelFlow,
     Permutation,
-    Subnet,
     negative_log_likelihood,
     position_condition,
 )
@@ -124,6 +123,17 @@ def test_every_sample_has_its_own_log_det() -> None:
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-3)
 
 
+class _LayerNormOverPlanes(nn.LayerNorm):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def _of_one_input(in_planes: int, out_planes: int) -> nn.Sequential:
+    """The subnet as the paper has it, of maps and condition as one input."""
+    convs = nn.Conv2d(in_planes, in_planes, 3, padding=1), nn.Conv2d(in_planes, out_planes, 3, padding=1)
+    return nn.Sequential(convs[0], _LayerNormOverPlanes(in_planes), nn.ReLU(), convs[1])
+
+
 @pytest.mark.parametrize("num_features", [6, 7])
 def test_coupling_block_agrees_with_freia(num_features: int) -> None:
     with warnings.catch_warnings():
@@ -131,14 +141,16 @@ def test_coupling_block_agrees_with_freia(num_features: int) -> None:
         from FrEIA.modules import AllInOneBlock
 
         oracle = AllInOneBlock(
-            [(num_features, 3, 4)], dims_c=[(4, 3, 4)], subnet_constructor=Subnet, affine_clamping=CLAMP
+            [(num_features, 3, 4)], dims_c=[(4, 3, 4)], subnet_constructor=_of_one_input, affine_clamping=CLAMP
         )
     torch.manual_seed(1)
     block = CouplingBlock(num_features, 4, CLAMP)
     torch.testing.assert_close(block.global_scale, oracle.global_scale)  # both start at g = 1
     for parameter in block.parameters():
         nn.init.normal_(parameter, std=0.5)
-    oracle.subnet.load_state_dict(block.subnet.state_dict())
+    subnet = block.subnet
+    for module, ours in zip(oracle.subnet, (subnet.conv1, subnet.ln, None, subnet.conv2), strict=True):
+        module.load_state_dict({} if ours is None else ours.state_dict())
     oracle.global_scale.data = block.global_scale.data
     oracle.global_offset.data = block.global_offset.data
     block.perm = oracle.w_perm[:, :, 0, 0].argmax(dim=1)
