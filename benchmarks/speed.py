@@ -30,7 +30,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from atomic import atomic_file
 from benchmarks.inputs import write_pictures, write_telemetry
-from benchmarks.own_process import STEPS, cost_of
+from benchmarks.own_process import STEPS, Cost, cost_of
 from benchmarks.variants import Flags, open_variant, return_freed_memory
 from datasets import PictureDataset, SMAPDataset
 from detector import Run, normalisation
@@ -47,12 +47,13 @@ from train import Loss, PictureBatches, train
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = Path(__file__).with_name("speed.md")
 HEAD = "# Speed\n\nMade by `uv run python -m benchmarks.speed`, which says on top what is compared.\n"
-PARTS = ("stretch", "pictures", "line", "growth")
+PARTS = ("stretch", "command", "pictures", "line", "growth")
 VARIANTS = {"plain": (True, ()), "float32": (False, ()), "amp": (False, ("--amp",))}
 ROWS = (
     "training step", "training sub-epoch", "features of the training split, once",
     "test mode, features new", "test mode, features kept",
 )  # fmt: skip
+TABLE_HEAD = ("| | plain | float32 | amp | ratio, float32 | ratio, amp |", "|---|---|---|---|---|---|")
 LOSS_TOLERANCE = {"float32": 1e-4, "amp": 2e-2}  # relative to the plain way's
 AUROC_TOLERANCE = {"float32": 1e-3, "amp": 5e-3}
 NUM_PICTURES = 16
@@ -140,7 +141,7 @@ def compared(title: str, flags: Flags, rounds: int) -> str:
     for name in ("float32", "amp"):
         np.testing.assert_allclose(variants[name].loss, reference.loss, rtol=LOSS_TOLERANCE[name])
         np.testing.assert_allclose(variants[name].auroc, reference.auroc, atol=AUROC_TOLERANCE[name])
-    lines = ["| | plain | float32 | amp | ratio, float32 | ratio, amp |", "|---|---|---|---|---|---|"]
+    lines = [*TABLE_HEAD]
     for row in ROWS:
         # the plain way keeps nothing: its one test mode stands against both of ours
         of_plain = reference.seconds.get(row, reference.seconds["test mode, features new"])
@@ -166,10 +167,30 @@ def _row(name: str, values: list[float], unit: str, with_ratio: bool = True) -> 
     return f"| {name} | {' | '.join(cells + ratios)} |"
 
 
+def command_section(flags: Flags, rounds: int) -> str:
+    """Test mode as a command of its own, all variants in turn with one checkpoint, features of the test split new."""
+    flags = variant_flags(flags, "command")
+    cost_of("train", flags)
+    run = open_variant(flags)
+    costs: dict[str, list[Cost]] = {name: [] for name in VARIANTS}
+    aurocs = {}
+    for number in range(rounds):
+        for name, (plain, more) in VARIANTS.items():
+            shutil.rmtree(run.folder / "features" / "test", ignore_errors=True)
+            costs[name].append(cost_of("test", (*flags, *more), plain))
+            aurocs[name] = pooled_auroc(run)
+            print(f"test mode as a command, round {number + 1}, {name}: {costs[name][-1]}", flush=True)
+    for name, tolerance in AUROC_TOLERANCE.items():
+        np.testing.assert_allclose(aurocs[name], aurocs["plain"], atol=tolerance)
+    seconds = [statistics.median(cost.seconds for cost in of_one) for of_one in costs.values()]
+    return "\n".join([*TABLE_HEAD, _row("test mode, without imports", seconds, "s")])
+
+
 def variant_flags(flags: Flags, name: str) -> Flags:
-    """The flags of a variant, whose runs lie in a folder of their own."""
+    """The flags of a variant, or of something else, whose runs lie in a folder of their own."""
     work_dir = flags[flags.index("--work-dir") + 1]
-    return (*flags, *VARIANTS[name][1], "--work-dir", f"{work_dir}/{name}")
+    _, more = VARIANTS.get(name, (False, ()))
+    return (*flags, *more, "--work-dir", f"{work_dir}/{name}")
 
 
 def flows_alone(variants: dict[str, Variant]) -> str:
@@ -302,6 +323,9 @@ def _run(argv: list[str] | None) -> None:
             if "stretch" in given.parts:
                 title = f"stretch, {extractor}, 512x512, batches of 8, {source} ({machine})"
                 write_section(title, compared(title, (*series, *more), given.rounds))
+            if "command" in given.parts:
+                title = f"test mode as a command, stretch, {extractor}, 512x512, batches of 8, {source} ({machine})"
+                write_section(title, command_section((*series, *more), given.rounds))
             if "pictures" in given.parts:
                 pictures = write_pictures(folder / "pictures", NUM_PICTURES, 512)
                 title = (

@@ -1,0 +1,43 @@
+"""What the speed benchmark compares is the same work, and its table keeps what was measured elsewhere."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import tiny_flags
+
+from benchmarks import speed
+from benchmarks.inputs import write_pictures, write_telemetry
+from benchmarks.variants import open_variant
+from features import Features
+from models.flows import negative_log_likelihood
+from scoring import test as score
+from train import train
+
+
+@pytest.mark.parametrize("kind", ["telemetry", "pictures"])
+def test_the_plain_way_computes_what_ours_does(kind: str, tmp_path: Path) -> None:
+    """Training included: the same losses, names and scores."""
+    if kind == "telemetry":
+        flags = tiny_flags(write_telemetry(tmp_path / kind, 3), tmp_path / "runs")
+    else:
+        flags = [*tiny_flags(write_pictures(tmp_path / kind, 4, 64), tmp_path / "runs"), "--dataset", "mvtec"]
+    found = []
+    for plain in (True, False):
+        run = open_variant((*flags, "--work-dir", str(tmp_path / f"plain {plain}")), plain)
+        train(run)
+        features = Features(run, speed.training_pictures(run), "train")
+        loss = negative_log_likelihood(*run.flow.transform(features.levels([0, 1])))
+        folder, _ = score(run)
+        found.append((loss, np.load(folder / "anomaly_score.npy"), list(run.flow.state_dict())))
+    torch.testing.assert_close(found[0][0], found[1][0], rtol=1e-4, atol=0)
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-3)
+    assert found[0][2] == found[1][2]
+
+
+def test_a_section_replaces_the_one_of_its_title(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "TABLE", tmp_path / "speed.md")
+    for title, text in (("one", "1"), ("two", "2"), ("one", "3")):
+        speed.write_section(title, text)
+    assert (tmp_path / "speed.md").read_text() == f"{speed.HEAD}\n## one\n\n3\n\n## two\n\n2\n"
