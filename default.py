@@ -16,7 +16,7 @@ resume: bool = False  # continue a stopped training where its last checkpoint le
 work_dir: str = "work_dirs"  # folder for everything a run writes
 seed: int = 0  # of initial weights, permutations and the order of the pictures
 device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: cuda where there is one
-amp: bool = False  # flows in bfloat16 where they can be: faster on GPUs and on CPUs that have it, slightly rounded
+amp: bool = False  # flows in bfloat16 where they can be: faster where the hardware has it, slightly rounded
 recompute: bool = False  # compute the flows' blocks twice per training step: slower, less memory
 num_workers: int = 0  # processes that load pictures; 0: load in the main process
 

@@ -1,4 +1,4 @@
-"""How fast: the plain way against ours, the same work side by side in one process, in turn, medians over rounds.
+"""How fast: the plain way against ours, the same work side by side, in turn, medians over rounds.
 
     uv run python -m benchmarks.speed                              everything: more than an hour on two cores
     uv run python -m benchmarks.speed --parts line growth          some parts; the others keep their place in the table
@@ -7,7 +7,8 @@
 Plain: the extractor in every step at full height, FrEIA 0.2's blocks with their dense permutations, float32, no cache.
 Ours: features once, permutations by index, channels-last, freed memory kept; in float32, and with amp. Both go through
 train.py and scoring.py as they stand, from the same start; losses and ROC AUCs must agree before a ratio is printed.
-Random weights. Writes its tables to benchmarks/speed.md.
+All in one process, but for peak memory, growth, and test mode as a command. Random weights. Writes its tables to
+benchmarks/speed.md.
 """
 
 import argparse
@@ -59,9 +60,10 @@ AUROC_TOLERANCE = {"float32": 1e-3, "amp": 5e-3}
 NUM_PICTURES = 16
 GROWTH = (1, 4, 16, 64)
 BASE_CHANNELS = 8
+LINE = ("--config", str(ROOT / "configs" / "smap_line.py"))
 GROWTH_RECIPES = {
     "stretch, resnet18, 256x256": ("--extractor", "resnet18", "--input-size", "256", "256"),
-    "line, configs/smap_line.py": ("--config", str(ROOT / "configs" / "smap_line.py")),
+    "line, configs/smap_line.py": LINE,
 }
 
 
@@ -252,7 +254,8 @@ def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
 
 def line_section(flags: Flags, rounds: int) -> str:
     """Training of one sub-epoch and test of `line` with the heads of its recipe."""
-    recipe = ("--config", str(ROOT / "configs" / "smap_line.py"), *flags)
+    keep_freed_memory()
+    recipe = (*LINE, *flags)
     heads = {"gaussian": (), "flow": ("--head", "flow"), "flow, amp": ("--head", "flow", "--amp")}
     work_dir = flags[flags.index("--work-dir") + 1]
     variants = {
