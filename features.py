@@ -1,8 +1,8 @@
 """Features of pictures, made once: the frozen extractor gives the same pyramid in every epoch.
 
 The pooled pyramids of a split lie in one file per level under the run's folder, read picture by picture, beside what
-they were made from. Other pictures, weights or sizes, and a damaged file, make them anew. Pictures whose rows are all
-alike are extracted at `ROWS` rows and kept as one row.
+they were made from. Other pictures, weights or sizes, and a damaged file, make them anew. Of pictures whose rows are
+all alike one row is extracted and kept.
 """
 
 import hashlib
@@ -22,11 +22,11 @@ from atomic import atomic_folder
 from datasets import PictureDataset, SMAPDataset
 from detector import Run, load_pictures
 from errors import InputError
+from models.extractors import Extractor
 from tracking import progress_bar
 
 META_FILE = "meta.json"
-ROWS = 32  # the least height that the extractor can pad; rows alike stay alike whatever the height
-FORMAT = 1  # counts up when what is kept changes
+FORMAT = 2  # counts up when what is kept changes
 
 
 class Features:
@@ -54,15 +54,10 @@ class Features:
             kept = [torch.from_numpy(level).to(self.run.device) for level in chosen]
             return self._with_rows(kept) if self.pictures.rows_alike else kept
         images = torch.from_numpy(np.stack([self.pictures[number][0] for number in numbers]))
-        return self._pooled(images, self.run.flow.pool)
+        return self._pooled(images, self.run.extractor, self.run.flow.pool)
 
-    def _pooled(self, images: Tensor, pool: nn.Module) -> list[Tensor]:
-        return [pool(level) for level in self.run.extractor(images.to(self.run.device, non_blocking=True))]
-
-    def _one_row(self, images: Tensor) -> list[Tensor]:
-        """Pictures (B, 3, H, W) with rows alike -> one row of each level, pooled along the width only."""
-        pool = _along_width(self.run.flow.pool)
-        return [pool(level[:, :, :1]) for level in self.run.extractor(images[:, :, :ROWS].to(self.run.device))]
+    def _pooled(self, images: Tensor, extractor: Extractor, pool: nn.Module) -> list[Tensor]:
+        return [pool(level) for level in extractor(images.to(self.run.device, non_blocking=True))]
 
     def _with_rows(self, rows: list[Tensor]) -> list[Tensor]:
         """What pooling both ways gives for a picture of the run's height, from rows pooled along the width."""
@@ -95,8 +90,12 @@ class Features:
             (temporary / META_FILE).write_text(json.dumps({**made_from, "sha256": sums}), encoding="utf-8")
 
     def _extracted(self) -> Iterator[list[Tensor]]:
+        """Pooled pyramids batch by batch; of pictures with rows alike one row of each level, pooled along the width."""
+        extractor, pool, rows = self.run.extractor, self.run.flow.pool, slice(None)
+        if self.pictures.rows_alike:
+            extractor, pool, rows = extractor.as_line(), _along_width(pool), slice(1)
         for images, _, _ in load_pictures(self.run.config, self.pictures):
-            yield self._one_row(images) if self.pictures.rows_alike else self._pooled(images, self.run.flow.pool)
+            yield self._pooled(images[:, :, rows], extractor, pool)
 
 
 def _along_width(pool: nn.Module) -> nn.Module:

@@ -1,5 +1,6 @@
 """The frozen ImageNet ResNet that turns a picture into a pyramid of three feature maps."""
 
+import copy
 import hashlib
 from pathlib import Path
 
@@ -42,19 +43,21 @@ class Extractor(nn.Module):
         self.requires_grad_(False).eval()
 
     def as_line(self) -> "Extractor":
-        """The same network for pictures of one row: every kernel is summed over its rows; returns itself.
+        """A copy of the network for pictures of one row: every kernel is summed over its rows.
 
         On a picture whose rows are all alike reflection keeps them alike, so that each row of the 2-D network's
-        pyramid is what this gives for one such row (B, 3, 1, W), at a fraction of the work.
+        pyramid is what this gives for one such row (B, 3, 1, W), at a fraction of the work. Raises InputError for a
+        network whose convolutions do more to their kernels or padding than PyTorch's.
         """
-        for parent in list(self.modules()):
+        line = copy.deepcopy(self)
+        for parent in list(line.modules()):
             for name, module in list(parent.named_children()):
                 if isinstance(module, nn.Conv2d):
                     setattr(parent, name, _summed_over_rows(module))
                 elif isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
                     module.kernel_size, module.stride = (1, _width(module.kernel_size)), (1, _width(module.stride))
                     module.padding = (0, _width(module.padding))
-        return self
+        return line
 
     def train(self, mode: bool = True) -> "Extractor":
         """Stays in eval mode: batch-norm statistics are part of the frozen weights."""
@@ -80,6 +83,9 @@ def _width(size: int | tuple[int, int]) -> int:
 
 def _summed_over_rows(conv: nn.Conv2d) -> nn.Conv2d:
     """The convolution that does to one row what `conv` does to each of many rows alike."""
+    if type(conv) is not nn.Conv2d:
+        layer = type(conv).__name__
+        raise InputError(f"the extractor's {layer} layers cannot read rows. Choose resnet18, for example.")
     summed = nn.Conv2d(
         conv.in_channels,
         conv.out_channels,
@@ -90,9 +96,10 @@ def _summed_over_rows(conv: nn.Conv2d) -> nn.Conv2d:
         conv.groups,
         bias=conv.bias is not None,
         padding_mode=conv.padding_mode,
+        device="meta",  # draws no random weights, and the state brings its own device
     )
     state = conv.state_dict()
-    summed.load_state_dict({**state, "weight": state["weight"].sum(dim=2, keepdim=True)})
+    summed.load_state_dict({**state, "weight": state["weight"].sum(dim=2, keepdim=True)}, assign=True)
     return summed.requires_grad_(False).eval()
 
 

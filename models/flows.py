@@ -62,6 +62,20 @@ def _conv3(in_planes: int, out_planes: int, line: bool) -> nn.Conv2d:
     return nn.Conv2d(in_planes, out_planes, (1, 3) if line else 3, padding=(0, 1) if line else 1)
 
 
+def _rows_alike(x: Tensor) -> bool:
+    """Whether the rows of maps (B, C, H, W) are alike but for the first, at whose edge average pooling counts zeros.
+
+    Of series that are stretched they are.
+    """
+    return x.shape[2] > 4 and torch.equal(x[:, :, 1:-1], x[:, :, 2:])
+
+
+def _convolve_alike_rows(x: Tensor, weight: Tensor, bias: Tensor, padding: tuple[int, int]) -> Tensor:
+    """A 3x3 convolution of maps whose rows are alike but for the first: the inner rows of the result are alike too."""
+    first, inner, last = F.conv2d(x[:, :, :4], weight, bias, padding=padding).split([2, 1, 1], dim=2)
+    return torch.cat([first, inner.expand(-1, -1, x.shape[2] - 3, -1), last], dim=2)
+
+
 class Subnet(nn.Module):
     """conv3x3 -> LayerNorm over planes -> ReLU -> conv3x3; 1x3 for pictures of one row (`line`).
 
@@ -75,10 +89,11 @@ class Subnet(nn.Module):
         self.ln = LayerNorm2d(in_planes, eps=LAYER_NORM_EPS)
         self.conv2 = _conv3(in_planes, out_planes, line)
 
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        """(B, in - c, H, W) and (B or 1, c, H, W) -> (B, out, H, W)."""
+    def forward(self, x: Tensor, condition: Tensor, rows_alike: bool = False) -> Tensor:
+        """(B, in - c, H, W) and (B or 1, c, H, W) -> (B, out, H, W). `rows_alike`: see _rows_alike."""
         of_x, of_condition = self.conv1.weight.split([x.shape[1], condition.shape[1]], dim=1)
-        hidden = F.conv2d(x, of_x, self.conv1.bias, padding=self.conv1.padding)
+        convolve = _convolve_alike_rows if rows_alike else F.conv2d
+        hidden = convolve(x, of_x, self.conv1.bias, padding=self.conv1.padding)
         if condition.shape[1]:
             hidden = hidden + F.conv2d(condition, of_condition, padding=self.conv1.padding)
         return self.conv2(F.relu(self.ln(hidden)))
@@ -108,16 +123,16 @@ class CouplingBlock(nn.Module):
     def _scale(self) -> Tensor:
         return 0.1 * F.softplus(self.global_scale, beta=SOFTPLUS_BETA)
 
-    def _coefficients(self, x1: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+    def _coefficients(self, x1: Tensor, condition: Tensor, rows_alike: bool = False) -> tuple[Tensor, Tensor]:
         # under autocast the subnet computes in half precision; what is summed and exponentiated does not
-        a = SUBNET_SCALE * self.subnet(x1, condition).to(x1.dtype)
+        a = SUBNET_SCALE * self.subnet(x1, condition, rows_alike).to(x1.dtype)
         s, t = a.split(self.active, dim=1)
         return self.clamp * torch.tanh(s), t
 
-    def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, C, H, W), (B or 1, c, H, W) -> z (B, C, H, W), log|det dz/dx| (B,)."""
+    def forward(self, x: Tensor, condition: Tensor, rows_alike: bool = False) -> tuple[Tensor, Tensor]:
+        """(B, C, H, W), (B or 1, c, H, W) -> z (B, C, H, W), log|det dz/dx| (B,). `rows_alike`: see _rows_alike."""
         x1, x2 = x.split([self.passive, self.active], dim=1)
-        s, t = self._coefficients(x1, condition)
+        s, t = self._coefficients(x1, condition, rows_alike)
         scale = self._scale()
         z = torch.addcmul(self.global_offset, torch.cat([x1, torch.addcmul(t, x2, s.exp())], dim=1), scale)
         log_det = s.sum(dim=(1, 2, 3)) + x.shape[2] * x.shape[3] * scale.log().sum()
@@ -191,11 +206,14 @@ class ParallelFlow(nn.Module):
         """(B, C, H, W) -> z (B, C, H, W), log|det dz/dx| (B,). `channels`, `offsets` (B,): see Condition."""
         condition = self.condition(x, channels, offsets)
         log_det = x.new_zeros(len(x))
+        rows_alike = _rows_alike(x)
         for block in self.module_list:
+            given = (x, condition, rows_alike)
             if self.recompute and torch.is_grad_enabled():
-                x, block_log_det = checkpoint(block, x, condition, use_reentrant=False, preserve_rng_state=False)
+                x, block_log_det = checkpoint(block, *given, use_reentrant=False, preserve_rng_state=False)
             else:
-                x, block_log_det = block(x, condition)
+                x, block_log_det = block(*given)
+            rows_alike = False  # what a block sees of edges and position it writes into every row
             log_det = log_det + block_log_det
         return x, log_det
 

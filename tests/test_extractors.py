@@ -84,10 +84,25 @@ def test_a_line_has_the_pyramid_of_a_picture_with_equal_rows(name: str, width: i
     line = torch.randn(1, 3, 1, width)
     expected = extractor(line.expand(-1, -1, 32, -1))
     found = extractor.as_line()(line)
+    torch.testing.assert_close(extractor(line.expand(-1, -1, 32, -1)), expected, rtol=0, atol=0)  # a copy was changed
     for level, picture in zip(found, expected, strict=True):
         assert level.shape == (*picture.shape[:2], 1, picture.shape[3])
         scale = picture.abs().max()
         torch.testing.assert_close(level.expand_as(picture) / scale, picture / scale, rtol=1e-4, atol=1e-5)
+
+
+def test_a_line_extractor_stays_on_its_device_and_draws_no_numbers() -> None:
+    extractor = build_extractor("resnet18", "random", 0)
+    state = torch.get_rng_state()
+    devices = {tensor.device.type for tensor in extractor.to("meta").as_line().state_dict().values()}
+    assert devices == {"meta"}
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_network_that_cannot_read_lines_is_refused() -> None:
+    extractor = build_extractor("nf_resnet26", "random", 0)  # its convolutions standardise their kernels
+    with pytest.raises(InputError, match=r"ScaledStdConv2d layers cannot read rows\. Choose resnet18, for example\."):
+        extractor.as_line()
 
 
 def test_unknown_names() -> None:

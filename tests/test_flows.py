@@ -6,6 +6,7 @@ import warnings
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from models.flows import (
     CouplingBlock,
@@ -159,6 +160,49 @@ def test_coupling_block_agrees_with_freia(num_features: int) -> None:
     z, log_det = block(x, condition)
     torch.testing.assert_close(z, expected)
     torch.testing.assert_close(log_det, expected_log_det)
+
+
+def _step(flow: ParallelFlow, x: Tensor, block_by_block: bool) -> tuple[list[Tensor], int]:
+    """z, log-determinant and the gradients of a training step, and the operations of its convolutions."""
+    flow.zero_grad()
+    with FlopCounterMode(display=False) as counter:
+        if block_by_block:
+            z, log_det, condition = x, torch.zeros(len(x), dtype=x.dtype), flow.condition(x, None, None)
+            for block in flow.module_list:
+                z, block_log_det = block(z, condition)
+                log_det = log_det + block_log_det
+        else:
+            z, log_det = flow(x)
+        negative_log_likelihood([z], log_det).backward()
+    return [z, log_det, *(parameter.grad for parameter in flow.parameters())], counter.get_total_flops()
+
+
+@pytest.mark.parametrize("recompute", [False, True], ids=["kept", "recompute"])
+@pytest.mark.parametrize("height", [4, 5, 16])
+def test_rows_alike_save_work_and_change_nothing(height: int, recompute: bool) -> None:
+    torch.manual_seed(0)
+    flow = ParallelFlow(6, 4, 2, CLAMP, recompute=recompute).double()
+    for parameter in flow.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    x = torch.randn(2, 6, 1, 5, dtype=torch.float64).repeat(1, 1, height, 1)
+    x[:, :, 0] *= 2 / 3
+    found, flops = _step(flow, x, block_by_block=False)
+    expected, most = _step(flow, x, block_by_block=True)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+    if not recompute:
+        assert (flops < most) == (height > 4)
+
+
+@pytest.mark.parametrize("row", [1, 3, -1])
+def test_one_row_that_differs_is_seen(row: int) -> None:
+    torch.manual_seed(0)
+    flow = ParallelFlow(6, 4, 1, CLAMP)
+    x = torch.randn(1, 6, 1, 5).repeat(1, 1, 8, 1)
+    x[:, :, row, 2] += 1
+    found, flops = _step(flow, x, block_by_block=False)
+    expected, most = _step(flow, x, block_by_block=True)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    assert flops == most
 
 
 def test_position_condition_follows_its_formula() -> None:
