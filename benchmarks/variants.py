@@ -13,7 +13,7 @@ from datasets import DATASETS
 from detector import Run, open_run
 from memory import M_MMAP_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, set_malloc
 from models.extractors import Extractor
-from models.flows import ParallelFlow
+from models.parallel import ParallelFlow
 
 Flags = tuple[str, ...]
 

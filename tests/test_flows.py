@@ -8,16 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from models.flows import (
-    CouplingBlock,
-    FusionCoupling,
-    FusionFlow,
-    MSFlow,
-    ParallelFlow,
-    Permutation,
-    negative_log_likelihood,
-    position_condition,
-)
+from models.flows import MSFlow, negative_log_likelihood
+from models.fusion import FusionCoupling, FusionFlow, Permutation
+from models.parallel import CouplingBlock, ParallelFlow, position_condition
 
 CLAMP = 1.9
 SIZES = [(4, 4), (2, 2), (1, 1)]
