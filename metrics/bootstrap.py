@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
 
 from metrics.events import channel_bounds
 
-BLOCK = 4096  # thresholds at a time: bounds the memory, whatever the size of the series
+BLOCK = 64  # thresholds at a time: bounds the memory, and few enough for the cache of a processor
 
 
 @dataclass(frozen=True)
@@ -53,44 +54,39 @@ def resampled_metrics(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Exact pooled AUROC and average precision, (R,) each, with channel c taken weights[r, c] >= 0 times.
 
-    nan for a resample of one class only. Both metrics need counts at the distinct scores of labelled steps alone, and
-    the counts of a resample are its weights times those of the channels: with p and n the numbers of labelled and
-    normal steps by channel and L[i, j] the number of pairs of a labelled step of i that does not lie above a normal
-    step of j (a tie counts one half), AUROC is 1 - w L w / (w p)(w n), and average precision is a sum over
-    the thresholds of new labelled steps times labelled over all predicted steps, by w p.
+    nan for a resample of one class only. Both metrics are sums over the distinct scores of labelled steps, highest
+    first: with g newly labelled, t labelled and f normal steps at or above a threshold, e of the latter at it, P
+    labelled and N normal steps in all, average precision is the sum of g / P times t / (t + f), and AUROC is 1 less the
+    sum of g (f - e / 2) / P N, the pairs in which the normal step has the higher score. A step counts in a resample
+    as often as its channel was taken, so the work grows with steps times resamples.
     """
     anomalous, scores = np.asarray(labels) != 0, np.asarray(scores)
-    weights = np.asarray(weights, dtype=np.float64)
-    channels = [slice(start, stop) for start, stop in channel_bounds(lengths, len(anomalous))]
-    positive = [np.sort(scores[channel][anomalous[channel]]) for channel in channels]
-    negative = [np.sort(scores[channel][~anomalous[channel]]) for channel in channels]
-    thresholds = np.unique(scores[anomalous])
+    by_channel = np.ascontiguousarray(np.asarray(weights, dtype=np.float64).T)  # (C, R)
+    thresholds = np.unique(scores[anomalous])  # ascending
+    bounds = channel_bounds(lengths, len(anomalous))
+    channels = np.repeat(np.arange(len(bounds)), bounds[:, 1] - bounds[:, 0])
+    first = len(thresholds) - np.searchsorted(thresholds, scores, side="right")  # the highest one that a step reaches
+    shape = len(thresholds), len(bounds)
 
-    lost = np.zeros((len(channels), len(channels)))
-    precision_sum = np.zeros(len(weights))
+    def count(chosen: NDArray[np.bool_]) -> csr_array:
+        """Numbers of chosen steps by the threshold that they reach first and by channel: (K, C)."""
+        return csr_array((np.ones(np.count_nonzero(chosen)), (first[chosen], channels[chosen])), shape=shape)
+
+    counts = [count(anomalous), count(~anomalous & (first < shape[0])), count(~anomalous & np.isin(scores, thresholds))]
+    true, false, lost, precision_sum = (np.zeros(by_channel.shape[1]) for _ in range(4))
     for begin in range(0, len(thresholds), BLOCK):
-        block = thresholds[begin : begin + BLOCK]
-        found, found_above = _counts(positive, block)
-        false, false_above = _counts(negative, block)
-        gain = found - found_above
-        lost += gain.T @ (false + false_above) / 2
-        true = found @ weights.T
-        predicted = true + false @ weights.T
-        # a threshold none of whose channels was drawn may predict nothing; it also gains nothing
-        precision_sum += np.sum(gain @ weights.T * true / np.maximum(predicted, 1), axis=0)
+        gain, new_false, level = (matrix[begin : begin + BLOCK] @ by_channel for matrix in counts)  # (BLOCK, R)
+        found, predicted_false = true + np.cumsum(gain, axis=0), false + np.cumsum(new_false, axis=0)
+        lost += np.sum(gain * (predicted_false - level / 2), axis=0)
+        # a threshold none of whose channels was taken may predict nothing; it also gains nothing
+        precision_sum += np.sum(gain * found / np.maximum(found + predicted_false, 1), axis=0)
+        true, false = found[-1], predicted_false[-1]
 
-    num_positive = weights @ [len(part) for part in positive]
-    num_negative = weights @ [len(part) for part in negative]
+    num_positive, num_negative = (
+        np.bincount(channels[a], minlength=shape[1]) @ by_channel for a in (anomalous, ~anomalous)
+    )
     defined = (num_positive > 0) & (num_negative > 0)
-    aurocs, precisions = np.full(len(weights), np.nan), np.full(len(weights), np.nan)
-    pairs = (num_positive * num_negative)[defined]
-    aurocs[defined] = 1 - np.sum((weights @ lost) * weights, axis=1)[defined] / pairs
+    aurocs, precisions = np.full(len(true), np.nan), np.full(len(true), np.nan)
+    aurocs[defined] = 1 - lost[defined] / (num_positive * num_negative)[defined]
     precisions[defined] = precision_sum[defined] / num_positive[defined]
     return aurocs, precisions
-
-
-def _counts(parts: list[NDArray], thresholds: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Numbers of scores at or above, and above, each threshold in each channel's ascending scores: (K, C) both."""
-    at_or_above = [len(part) - np.searchsorted(part, thresholds, side="left") for part in parts]
-    above = [len(part) - np.searchsorted(part, thresholds, side="right") for part in parts]
-    return np.array(at_or_above, dtype=np.float64).T, np.array(above, dtype=np.float64).T
