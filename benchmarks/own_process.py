@@ -13,11 +13,19 @@ from pathlib import Path
 import torch
 
 from benchmarks.variants import Flags, open_variant
+from detector import Run
+from eval_smap_timestep import evaluate
 from memory import keep_freed_memory
 from scoring import test
 from train import train
 
-STEPS = {"train": train, "test": test}
+
+def evaluate_scores(run: Run) -> None:
+    """Judge what `test` left, report included."""
+    evaluate(run.folder / "scores", run.data.open(run.config), run.config)
+
+
+STEPS = {"train": train, "test": test, "evaluate": evaluate_scores}
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,7 @@ class Cost:
 
 
 def cost_of(step: str, flags: Flags, plain: bool = False) -> Cost:
-    """What training or scoring a run, one of STEPS, costs in a fresh process."""
+    """What training, scoring or judging a run, one of STEPS, costs in a fresh process."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(_measured, step, flags, plain).result()
 
