@@ -9,6 +9,7 @@ from conftest import tiny_flags
 
 from benchmarks import speed
 from benchmarks.inputs import write_pictures, write_telemetry
+from benchmarks.own_process import evaluate_scores
 from benchmarks.variants import open_variant
 from features import Features
 from models.flows import negative_log_likelihood
@@ -34,6 +35,14 @@ def test_the_plain_way_computes_what_ours_does(kind: str, tmp_path: Path) -> Non
     torch.testing.assert_close(found[0][0], found[1][0], rtol=1e-4, atol=0)
     np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-3)
     assert found[0][2] == found[1][2]
+    if kind == "telemetry":
+        evaluate_scores(run)
+        assert (folder / "metrics.json").exists()
+
+
+def test_a_row_says_how_many_times_as_long_the_plain_way_takes() -> None:
+    assert speed._row("a step", [6.0, 3.0, 2.4], "s") == "| a step | 6.00 s | 3.00 s | 2.40 s | 2.00 | 2.50 |"
+    assert speed._row("kept", [0.0, 1.0, 2.0], "s", with_ratio=False) == "| kept |  | 1.00 s | 2.00 s |  |  |"
 
 
 def test_a_section_replaces_the_one_of_its_title(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
