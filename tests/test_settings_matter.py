@@ -24,7 +24,7 @@ import config
 import detector
 import errors
 import main
-from models import flows
+from models import parallel
 
 DEFAULT_TEXT = config.DEFAULT_FILE.read_text(encoding="utf-8")
 SETTINGS = config.read_settings(config.DEFAULT_FILE)
@@ -391,8 +391,8 @@ def test_num_workers(place: Place, base: Outcome, monkeypatch: pytest.MonkeyPatc
 
 def test_recompute(place: Place, base: Outcome, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same course of the training, each block computed once more per step."""
-    calls, forward = [], flows.CouplingBlock.forward
-    monkeypatch.setattr(flows.CouplingBlock, "forward", lambda *args: (calls.append(1), forward(*args))[1])
+    calls, forward = [], parallel.CouplingBlock.forward
+    monkeypatch.setattr(parallel.CouplingBlock, "forward", lambda *args: (calls.append(1), forward(*args))[1])
     text = edited(place.text, mode="train")
     outcome(text, place.folder / "compute_once")
     once = len(calls)
