@@ -23,6 +23,7 @@ from datasets import PictureDataset, SMAPDataset
 from detector import Run, load_pictures
 from errors import InputError
 from models.extractors import Extractor
+from models.flows import make_pool
 from tracking import progress_bar
 
 META_FILE = "meta.json"
@@ -93,14 +94,9 @@ class Features:
         """Pooled pyramids batch by batch; of pictures with rows alike one row of each level, pooled along the width."""
         extractor, pool, rows = self.run.extractor, self.run.flow.pool, slice(None)
         if self.pictures.rows_alike:
-            extractor, pool, rows = extractor.as_line(), _along_width(pool), slice(1)
+            extractor, pool, rows = extractor.as_line(), make_pool(self.run.config.pool_type, line=True), slice(1)
         for images, _, _ in load_pictures(self.run.config, self.pictures):
             yield self._pooled(images[:, :, rows], extractor, pool)
-
-
-def _along_width(pool: nn.Module) -> nn.Module:
-    """The pooling of one row that is left of `pool` where no row differs."""
-    return pool if isinstance(pool, nn.Identity) else type(pool)((1, 3), (1, 2), (0, 1))
 
 
 def _made_from(run: Run, pictures: PictureDataset | SMAPDataset) -> dict[str, Any]:

@@ -80,6 +80,7 @@ def _rows_alike(x: Tensor) -> bool:
 
 def _convolve_alike_rows(x: Tensor, weight: Tensor, bias: Tensor, padding: tuple[int, int]) -> Tensor:
     """A 3x3 convolution of maps whose rows are alike but for the first: the inner rows of the result are alike too."""
+    # of four rows the first two see the upper edge or the first row, the third what all see, the fourth the lower edge
     first, inner, last = F.conv2d(x[:, :, :4], weight, bias, padding=padding).split([2, 1, 1], dim=2)
     return torch.cat([first, inner.expand(-1, -1, x.shape[2] - 3, -1), last], dim=2)
 
