@@ -45,7 +45,7 @@ class CrossConvs(nn.Module):
     def forward(self, levels: list[Tensor]) -> list[Tensor]:
         """Levels (B, C_l, H_l, W_l), the smallest last -> the same shapes."""
         smallest = levels[-1].shape[-2:]
-        x = torch.cat([F.adaptive_avg_pool2d(level, smallest) for level in levels], dim=1)
+        x = torch.cat([*(F.adaptive_avg_pool2d(level, smallest) for level in levels[:-1]), levels[-1]], dim=1)
         x = F.relu(self.conv2(F.relu(self.norm(self.conv1(x)))))
         return [
             level + F.interpolate(part, size=level.shape[-2:], mode="bilinear", align_corners=self.align_corners)
@@ -103,7 +103,7 @@ class FusionCoupling(nn.Module):
         s1, t1 = self._coefficients(self.subnet_1, y1)
         y2 = [torch.addcmul(t, x, s.exp()) for x, s, t in zip(x2, s1, t1, strict=True)]
         log_det = torch.stack([s.sum(dim=(1, 2, 3)) for s in s1 + s2]).sum(dim=0)
-        z = [torch.cat(pair, dim=1).clamp(-FUSION_LIMIT, FUSION_LIMIT) for pair in zip(y1, y2, strict=True)]
+        z = [torch.cat(pair, dim=1).clamp_(-FUSION_LIMIT, FUSION_LIMIT) for pair in zip(y1, y2, strict=True)]
         return z, log_det
 
     def inverse(self, z: list[Tensor]) -> list[Tensor]:

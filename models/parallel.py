@@ -100,6 +100,8 @@ class Subnet(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor, rows_alike: bool = False) -> Tensor:
         """(B, in - c, H, W) and (B or 1, c, H, W) -> (B, out, H, W). `rows_alike`: see _rows_alike."""
+        # channels-last: LayerNorm over planes then reads memory in a row, without copies before and after it
+        x, condition = (planes.contiguous(memory_format=torch.channels_last) for planes in (x, condition))
         of_x, of_condition = self.conv1.weight.split([x.shape[1], condition.shape[1]], dim=1)
         convolve = _convolve_alike_rows if rows_alike else F.conv2d
         hidden = convolve(x, of_x, self.conv1.bias, padding=self.conv1.padding)
