@@ -44,8 +44,9 @@ class CrossConvs(nn.Module):
 
     def forward(self, levels: list[Tensor]) -> list[Tensor]:
         """Levels (B, C_l, H_l, W_l), the smallest last -> the same shapes."""
-        smallest = levels[-1].shape[-2:]
-        x = torch.cat([*(F.adaptive_avg_pool2d(level, smallest) for level in levels[:-1]), levels[-1]], dim=1)
+        *larger, smallest = levels
+        pooled = [F.adaptive_avg_pool2d(level, smallest.shape[-2:]) for level in larger]
+        x = torch.cat([*pooled, smallest], dim=1)
         x = F.relu(self.conv2(F.relu(self.norm(self.conv1(x)))))
         return [
             level + F.interpolate(part, size=level.shape[-2:], mode="bilinear", align_corners=self.align_corners)
