@@ -58,6 +58,15 @@ def test_parts_hold_the_steps_they_name() -> None:
     assert set(result.parts[POOLED]) == set(DEFINITIONS)
 
 
+def test_channels_are_heavy_above_twice_the_mean_number_of_labels() -> None:
+    counts = [22, 17, 5, 4, 2]  # 2.2, 1.7, 0.5, 0.4 and 0.2 times their mean
+    parts = parts_of([np.repeat(np.array([0, 1], dtype=np.uint8), [30, count]) for count in counts])
+    assert [number for number, _ in parts[HEAVY]] == [0]
+    assert [number for number, _ in parts[LIGHT]] == [1, 2, 3, 4]
+    exactly_twice = [np.repeat(np.array([0, 1], dtype=np.uint8), [30, count]) for count in (20, 17, 7, 4, 2)]
+    assert HEAVY not in parts_of(exactly_twice)
+
+
 def test_alarms_are_above_the_quantile_of_the_channels_own_training_scores() -> None:
     scoring, labels = made()
     result = judge(scoring, labels, OPTIONS)

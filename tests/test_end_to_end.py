@@ -255,14 +255,20 @@ def test_bad_series_stop_before_anything_is_trained(telemetry: Path, here: Path,
     assert not tiny_folder(Path("runs")).joinpath("last.pt").exists()
 
 
-def test_an_unwritable_work_dir(telemetry: Path, here: Path, capsys: pytest.CaptureFixture) -> None:
+def test_an_unwritable_work_dir(
+    telemetry: Path, here: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Path("file").touch()
     message = failure(tiny_flags(telemetry, Path("file") / "runs"), capsys)
     assert "cannot create this folder (Not a directory). Choose another one." in message
-    if os.geteuid() == 0:
-        return  # the superuser may write anywhere
-    Path("closed").mkdir(mode=0o500)
-    assert "closed" in failure(tiny_flags(telemetry, Path("closed")), capsys)
+    if os.geteuid() == 0:  # the superuser may write anywhere: the answer is what an ordinary owner would get
+        monkeypatch.setattr(os, "access", lambda path, mode: os.stat(path).st_mode >> 6 & mode == mode)
+    closed = tiny_folder(Path("closed"))
+    closed.mkdir(parents=True)
+    closed.chmod(0o500)
+    message = failure(tiny_flags(telemetry, Path("closed")), capsys)
+    assert f"{closed}: no permission to write into this folder. Choose another one." in message
+    assert not list(closed.iterdir())
 
 
 def test_score_files_of_another_run(telemetry: Path, here: Path, capsys: pytest.CaptureFixture) -> None:
