@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import InputError, unknown_name
+from runtime.errors import InputError, unknown_name
 
 Array = NDArray[np.float64]
 

@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass, make_dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from atomic import atomic_file
-from errors import InputError, unknown_name
+from runtime.errors import InputError, unknown_name
+from runtime.files import atomic_file
 
 DEFAULT_FILE = Path(__file__).with_name("default.py")
 SETTING_FORM = "Write settings as `name: type = value  # help`."

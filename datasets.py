@@ -18,9 +18,9 @@ from PIL import Image
 from colours import draw_colours
 from data.sample import write_sample
 from data.telemanom import TelemanomSource
-from errors import InputError, unknown_name
 from labels import LabelRules
 from layouts import Stretch
+from runtime.errors import InputError, unknown_name
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

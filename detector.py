@@ -14,14 +14,14 @@ import torch
 import torchvision
 from torch.utils.data import DataLoader
 
-from atomic import make_folder
 from config import Config
 from datasets import DATASETS, PictureDataset, SMAPDataset
-from errors import InputError
 from models.checkpoints import Progress, load_checkpoint, load_memories, read_progress
 from models.extractors import Extractor, build_extractor
 from models.flows import MSFlow
 from runs import run_folder, score_name
+from runtime.errors import InputError
+from runtime.files import make_folder
 from series import SeriesModel
 
 LAST = "last.pt"

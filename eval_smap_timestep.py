@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from atomic import atomic_file
 from baselines import BASELINES
 from comparison import (
     HEAVY,
@@ -31,13 +30,14 @@ from comparison import (
 )
 from config import Config
 from data.telemanom import TelemanomSource
-from errors import InputError, exit_code, unknown_name
 from label_check import print_check
 from results import JUDGED_BY, Evaluation, write_results
 from runs import TRAIN_SCORES, Scores, check_channels, open_scores, scores_parser
+from runtime.errors import InputError, exit_code, unknown_name
+from runtime.files import atomic_file
+from runtime.progress import progress_bar
 from thresholds import write_alarms
 from timestep import timestep_scores
-from tracking import progress_bar
 
 FLAGS = ["save_npy", "report", *JUDGED_BY]  # all other settings stand as the scores were made
 PARTS = {POOLED: "pooled", PER_CHANNEL: "per channel", SECOND_HALF: "second half", HEAVY: "heavy", LIGHT: "others"}

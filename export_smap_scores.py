@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from atomic import atomic_file, atomic_folder
 from data.telemanom import TelemanomSource
-from errors import exit_code
 from runs import Scores, check_channels, open_scores, score_name, scores_parser
+from runtime.errors import exit_code
+from runtime.files import atomic_file, atomic_folder
 
 COLUMNS = ("rank", "chan_id", "anomaly_score", "label", "num_steps", "num_anomalous_steps")
 

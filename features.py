@@ -16,15 +16,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-import distributed
-from arrays import ArrayFile
-from atomic import atomic_folder
 from datasets import PictureDataset, SMAPDataset
 from detector import Run, load_pictures
-from errors import InputError
 from models.extractors import Extractor
 from models.flows import make_pool
-from tracking import progress_bar
+from runtime import distributed
+from runtime.arrays import ArrayFile
+from runtime.errors import InputError
+from runtime.files import atomic_folder
+from runtime.progress import progress_bar
 
 META_FILE = "meta.json"
 FORMAT = 2  # counts up when what is kept changes

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import InputError, unknown_name
+from runtime.errors import InputError, unknown_name
 
 MIN_SIDE = 32  # pixels each way: with fewer the extractor's deepest feature map is too small to pad
 CONSTANT_SPAN = 1e-6  # a window that spans less is constant: rescaling would draw its rounding errors

@@ -11,8 +11,8 @@ Settings come from default.py, then the recipe (--config), then the flags below;
 import sys
 
 from config import Config, load_config, make_parser
-from errors import exit_code
-from memory import keep_freed_memory
+from runtime.errors import exit_code
+from runtime.malloc import keep_freed_memory
 
 
 def run(argv: list[str] | None) -> None:
@@ -21,15 +21,15 @@ def run(argv: list[str] | None) -> None:
     config = load_config(flags.pop("config"), flags)
 
     keep_freed_memory()
-    import distributed  # here and below, because --help must not wait for NumPy and torch
+    from runtime import distributed  # here and below, because --help must not wait for NumPy and torch
 
     with distributed.session(config.device):
         _run_all(config)
 
 
 def _run_all(config: Config) -> None:
-    import distributed
     from datasets import DATASETS
+    from runtime import distributed
 
     data = DATASETS[config.dataset]
     with distributed.writer_first():

@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-import distributed
 from layouts import Layout, Line, join_windows, window_starts
 from models.extractors import Extractor
 from models.heads import GaussianHead
+from runtime import distributed
 
 EXTRACTOR_REACH = 512  # columns on either side that a feature of the deepest level of these ResNets may see
 PICTURES_AT_ONCE = 64

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from atomic import atomic_file
 from comparison import DEFINITIONS, HEAVY, LIGHT, PER_CHANNEL, POOLED, SECOND_HALF, Result, Scoring, verdict
 from config import Config
 from data.telemanom import TelemanomSource
 from report import ChannelView, Curve, Report, Table, write_report
 from runs import Scores
+from runtime.files import atomic_file
 
 HEADLINE = (POOLED, PER_CHANNEL, SECOND_HALF, HEAVY, LIGHT)
 DETAILS = ("best_f1", "vus_pr", "event_f1")

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arrays import ArrayFile
 from config import Config, load_config, make_parser, recorded_config
 from data.telemanom import TelemanomSource
 from datasets import DATASETS
-from errors import InputError
+from runtime.arrays import ArrayFile
+from runtime.errors import InputError
 
 CONFIG_FILE = "config.json"
 TRAIN_SCORES = "train"  # folder beside the scores of the test split with those of the training split

@@ -7,9 +7,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import distributed
-from arrays import ArrayFile
-from atomic import atomic_file, make_folder
 from config import save_config
 from datasets import PictureDataset
 from detector import Run, checkpoint_to_test, facts, load_progress, normalisation
@@ -18,8 +15,11 @@ from features import Features
 from models.checkpoints import Progress
 from post_process import add_score_map, log_likelihood_maps, mul_score_map, picture_scores
 from runs import CONFIG_FILE, MAP_NAMES, TRAIN_SCORES, level_map_file, map_file
+from runtime import distributed
+from runtime.arrays import ArrayFile
+from runtime.files import atomic_file, make_folder
+from runtime.progress import progress_bar
 from timestep import combined
-from tracking import progress_bar
 
 Maps = Mapping[str, NDArray[np.float32] | ArrayFile]
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import genpareto
 
-from atomic import atomic_file
 from metrics.events import intervals_of
+from runtime.files import atomic_file
 
 POT_START = 0.98  # quantile of the training scores from which on the tail is fitted (Siffer et al., section 4.3)
 POT_RISK = 1e-4  # probability of a higher score on normal data

@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 from colours import moving_moments
 from config import Config
 from data.telemanom import TelemanomSource
-from errors import InputError
 from layouts import Stretch
 from runs import Scores, score_name
+from runtime.errors import InputError
 
 NUM_LEVELS = 3
 TAIL = 0.99  # quantile of the training scores that calibration `quantile` takes for 1

@@ -2,23 +2,13 @@
 
 import importlib
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tqdm import tqdm
-
-import distributed
-from atomic import atomic_file
 from config import Config
-from errors import InputError
-
-
-def progress_bar(total: int, initial: int = 0, **options: Any) -> tqdm:
-    """A bar on a terminal, nothing elsewhere; of several processes one has it."""
-    hidden = not sys.stderr.isatty() or not distributed.is_writer()
-    return tqdm(total=total, initial=initial, disable=hidden, dynamic_ncols=True, **options)
+from runtime.errors import InputError
+from runtime.files import atomic_file
 
 
 def _optional(module: str, extra: str) -> ModuleType:

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-import distributed
 from config import Config, save_config
 from datasets import PictureDataset
 from detector import (
@@ -25,15 +24,17 @@ from detector import (
     load_progress,
     normalisation,
 )
-from errors import InputError, warn
 from evaluations import format_metrics
 from features import Features
 from models.checkpoints import Progress, read_progress, save_checkpoint
 from models.flows import MSFlow, negative_log_likelihood
 from pyramids import Batch, TrainingPyramids, share_of_batch
 from runs import CONFIG_FILE
+from runtime import distributed
+from runtime.errors import InputError, warn
+from runtime.progress import progress_bar
 from scoring import evaluate_pictures
-from tracking import Tracker, progress_bar
+from tracking import Tracker
 
 
 def learning_rate(config: Config, step: int, steps_per_sub_epoch: int) -> float:

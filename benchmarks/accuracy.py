@@ -18,15 +18,15 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from atomic import atomic_file
 from baselines import BASELINES
 from comparison import PER_CHANNEL, POOLED, SECOND_HALF, Options, Scoring, judge
 from config import load_config, make_parser
 from data.telemanom import TelemanomSource
 from datasets import DATASETS
 from detector import open_run
-from errors import exit_code
 from runs import TRAIN_SCORES, open_scores
+from runtime.errors import exit_code
+from runtime.files import atomic_file
 from scoring import test
 from timestep import timestep_scores
 from train import train

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.inputs import write_pictures
-from errors import InputError, exit_code
+from runtime.errors import InputError, exit_code
 
 ROOT = Path(__file__).resolve().parents[1]
 TOLERANCE = 1e-6  # relative: what another order of summation may change

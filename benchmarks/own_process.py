@@ -15,7 +15,7 @@ import torch
 from benchmarks.variants import Flags, open_variant
 from detector import Run
 from eval_smap_timestep import evaluate
-from memory import keep_freed_memory
+from runtime.malloc import keep_freed_memory
 from scoring import test
 from train import train
 

@@ -29,18 +29,18 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from atomic import atomic_file
 from benchmarks.inputs import write_pictures, write_telemetry
 from benchmarks.own_process import STEPS, Cost, cost_of
 from benchmarks.variants import Flags, open_variant, return_freed_memory
 from datasets import PictureDataset, SMAPDataset
 from detector import Run, normalisation
-from errors import exit_code
 from features import Features
-from memory import keep_freed_memory
 from metrics.ranking import auroc
 from models.flows import MSFlow, negative_log_likelihood
 from runs import TRAIN_SCORES, open_scores
+from runtime.errors import exit_code
+from runtime.files import atomic_file
+from runtime.malloc import keep_freed_memory
 from scoring import test
 from timestep import timestep_scores
 from train import Loss, PictureBatches, train

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from config import load_config, make_parser
 from datasets import DATASETS
 from detector import Run, open_run
-from memory import M_MMAP_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, set_malloc
 from models.extractors import Extractor
 from models.parallel import ParallelFlow
+from runtime.malloc import M_MMAP_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, set_malloc
 
 Flags = tuple[str, ...]
 
@@ -62,7 +62,7 @@ class PlainExtractor(Extractor):
 
 
 def return_freed_memory() -> None:
-    """Undo `memory.keep_freed_memory`: large blocks go back to the system, from the size on that glibc ends up with."""
+    """Undo `malloc.keep_freed_memory`: large blocks go back to the system, from the size on that glibc ends up with."""
     set_malloc({M_MMAP_MAX: 65536, M_MMAP_THRESHOLD: 2**25, M_TRIM_THRESHOLD: 2**26})
 
 

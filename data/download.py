@@ -32,9 +32,9 @@ import requests
 from pooch.utils import unique_file_name
 from tqdm import tqdm
 
-from atomic import atomic_folder, make_folder
 from data.telemanom import LABEL_FILE, NESTINGS
-from errors import InputError, exit_code, unknown_name
+from runtime.errors import InputError, exit_code, unknown_name
+from runtime.files import atomic_folder, make_folder
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 from numpy.typing import NDArray
 
-from atomic import atomic_folder
+from runtime.files import atomic_folder
 
 Array = NDArray[np.float64]
 Signal = Callable[[Array, Array, Generator], Array]

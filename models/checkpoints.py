@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from atomic import atomic_file
-from errors import InputError
 from models.flows import MSFlow
+from runtime.errors import InputError
+from runtime.files import atomic_file
 
 StateDict = dict[str, Tensor]
 

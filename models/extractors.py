@@ -10,7 +10,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from errors import InputError, unknown_name, warn
+from runtime.errors import InputError, unknown_name, warn
 
 # timm's tags of torchvision's first ImageNet weights, those of the original MSFlow
 TORCHVISION_TAGS = {

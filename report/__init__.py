@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from atomic import atomic_file, atomic_folder
 from report.data import ChannelView, Curve, Report, Table
 from report.figures import DPI, draw_pr, draw_roc, write_channels
 from report.page import render_page
+from runtime.files import atomic_file, atomic_folder
 
 __all__ = ["ChannelView", "Curve", "Report", "Table", "write_report"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arrays import ArrayFile
+from runtime.arrays import ArrayFile
 
 
 @pytest.mark.parametrize("shape", [(5,), (4, 3), (2, 3, 7), (3, 0)], ids=str)

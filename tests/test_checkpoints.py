@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from errors import InputError
 from models.checkpoints import Progress, load_checkpoint, save_checkpoint
 from models.flows import MSFlow
+from runtime.errors import InputError
 
 TINY = Path(__file__).with_name("oracle") / "flow-tiny-a.pt"
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from colours import COLOURS, draw_colours, moving_moments
-from errors import InputError
+from runtime.errors import InputError
 
 
 def around(values: np.ndarray, step: int, window: int) -> np.ndarray:

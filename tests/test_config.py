@@ -17,8 +17,8 @@ import config
 import main
 from colours import COLOURS
 from datasets import DATASETS
-from errors import InputError
 from layouts import LAYOUTS
+from runtime.errors import InputError
 
 ROOT = Path(config.__file__).parent
 DEFAULTS = config.read_settings(config.DEFAULT_FILE)

@@ -14,7 +14,7 @@ import torch
 from conftest import tiny_flags, write_telemanom
 
 import main
-from distributed import folder_of_all, gathered, mean_of_all, share_of, world_size
+from runtime.distributed import folder_of_all, gathered, mean_of_all, share_of, world_size
 
 ROOT = Path(main.__file__).parent
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}

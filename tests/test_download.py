@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from data import download
-from errors import InputError
+from runtime.errors import InputError
 
 HEADER = "chan_id,spacecraft,anomaly_sequences,class,num_values\n"
 CHANNELS = {"P-1": 30, "M-2": 20}

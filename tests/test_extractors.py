@@ -8,9 +8,9 @@ import torch
 import torchvision
 from torch import nn
 
-from errors import InputError
 from models import extractors
 from models.extractors import TORCHVISION_TAGS, build_extractor
+from runtime.errors import InputError
 
 
 def reference_pyramid(resnet: nn.Module, pictures: torch.Tensor) -> list[torch.Tensor]:

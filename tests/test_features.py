@@ -12,8 +12,8 @@ from PIL import Image
 import config
 import features
 from detector import open_run
-from errors import InputError
 from features import Features
+from runtime.errors import InputError
 
 
 def opened(data: Path, *flags: str):

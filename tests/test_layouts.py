@@ -30,7 +30,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from errors import InputError
 from layouts import (
     LAYOUTS,
     Fold,
@@ -45,6 +44,7 @@ from layouts import (
     refine,
     window_starts,
 )
+from runtime.errors import InputError
 
 SIZES = [(1, 1), (5, 1), (1, 8), (16, 64), (64, 48), (32, 512)]
 LENGTHS = [1, 2, 3, 47, 48, 63, 64, 65, 300, 511, 512, 513, 8640]

@@ -22,9 +22,9 @@ from torch.utils.data import DataLoader
 
 import config
 import detector
-import errors
 import main
 from models import parallel
+from runtime import errors
 
 DEFAULT_TEXT = config.DEFAULT_FILE.read_text(encoding="utf-8")
 SETTINGS = config.read_settings(config.DEFAULT_FILE)

@@ -11,7 +11,7 @@ from conftest import plain, published_folder, write_telemanom
 import config
 from data.telemanom import TelemanomSource
 from datasets import DATASETS, SMAPDataset
-from errors import InputError
+from runtime.errors import InputError
 
 
 @pytest.mark.parametrize("nested", ["", "data", "data/data"])

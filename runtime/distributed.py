@@ -14,7 +14,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from atomic import atomic_folder
+from runtime.files import atomic_folder
 
 
 def rank() -> int:

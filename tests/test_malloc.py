@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-import memory
+from runtime import malloc
 
 SCRIPT = """
 import resource, sys
-import memory
+from runtime import malloc
 if sys.argv[1] == "keep":
-    memory.keep_freed_memory()
+    malloc.keep_freed_memory()
 for _ in range(3):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     block = b"x" * 2**27
@@ -27,7 +27,7 @@ def test_a_second_block_of_the_same_size_takes_no_new_pages() -> None:
     faults = {}
     for way in ("keep", "return"):
         done = subprocess.run(
-            [sys.executable, "-c", SCRIPT, way], cwd=Path(memory.__file__).parent, capture_output=True, text=True
+            [sys.executable, "-c", SCRIPT, way], cwd=Path(malloc.__file__).parents[1], capture_output=True, text=True
         )
         faults[way] = int(done.stdout)
     assert faults["keep"] < faults["return"] / 20
