@@ -1,6 +1,5 @@
 """The detector of one class of one data set: extractor, flows, their folder, and what identifies them."""
 
-import json
 import platform
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -14,29 +13,18 @@ import torch
 import torchvision
 from torch.utils.data import DataLoader
 
-from config import Config
 from datasets import DATASETS, PictureDataset, SMAPDataset
 from models.checkpoints import Progress, load_checkpoint, load_memories, read_progress
 from models.extractors import Extractor, build_extractor
 from models.flows import MSFlow
-from runs import run_folder, score_name
+from runs import run_folder
 from runtime.errors import InputError
 from runtime.files import make_folder
 from series import SeriesModel
+from settings.effects import DRAWN_BY, course_settings, score_name
+from settings.load import Config
 
 LAST = "last.pt"
-# what a test must have in common with the training
-DRAWN_BY = (
-    "smap_used_dims", "layout", "colours", "colour_window", "colour_gains", "clip", "time_scales", "window",
-    "fold_width", "mtf_bins", "extractor", "pool_type", "head", "standardise", "gaussian_floor", "memory_size",
-    "fleet_size", "fleet_offset",
-)  # fmt: skip
-# what a continued training must have in common with the stopped one besides
-TRAINED_BY = (
-    "dataset", "seed", "input_size", "img_mean", "img_std", "weights", "condition", "c_conds", "parallel_blocks",
-    "clamp_alpha", "batch_size", "sub_epochs", "lr", "lr_warmup_epochs", "lr_warmup_from", "lr_decay_milestones",
-    "lr_decay_gamma", "grad_clip", "train_window", "feature_noise", "amp",
-)  # fmt: skip
 
 
 @dataclass
@@ -127,11 +115,6 @@ def facts(run: Run, progress: Progress) -> dict[str, Any]:
             **{module.__name__: module.__version__ for module in (torch, torchvision, timm, np)},
         },
     }
-
-
-def course_settings(config: Config) -> dict[str, Any]:
-    """The settings that shape a model, as a checkpoint keeps them."""
-    return json.loads(json.dumps({name: getattr(config, name) for name in (*DRAWN_BY, *TRAINED_BY)}))
 
 
 def changed_settings(progress: Progress, config: Config, names: Sequence[str]) -> str:

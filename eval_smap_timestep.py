@@ -28,14 +28,15 @@ from comparison import (
     Scoring,
     judge,
 )
-from config import Config
 from data.telemanom import TelemanomSource
 from label_check import print_check
-from results import JUDGED_BY, Evaluation, write_results
+from results import Evaluation, write_results
 from runs import TRAIN_SCORES, Scores, check_channels, open_scores, scores_parser
 from runtime.errors import InputError, exit_code, unknown_name
 from runtime.files import atomic_file
 from runtime.progress import progress_bar
+from settings.effects import JUDGED_BY
+from settings.load import Config
 from thresholds import write_alarms
 from timestep import timestep_scores
 

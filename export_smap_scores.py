@@ -13,9 +13,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from data.telemanom import TelemanomSource
-from runs import Scores, check_channels, open_scores, score_name, scores_parser
+from runs import Scores, check_channels, open_scores, scores_parser
 from runtime.errors import exit_code
 from runtime.files import atomic_file, atomic_folder
+from settings.effects import score_name
 
 COLUMNS = ("rank", "chan_id", "anomaly_score", "label", "num_steps", "num_anomalous_steps")
 

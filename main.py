@@ -10,9 +10,10 @@ Settings come from default.py, then the recipe (--config), then the flags below;
 
 import sys
 
-from config import Config, load_config, make_parser
 from runtime.errors import exit_code
 from runtime.malloc import keep_freed_memory
+from settings.flags import make_parser
+from settings.load import Config, load_config
 
 
 def run(argv: list[str] | None) -> None:

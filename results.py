@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from comparison import DEFINITIONS, HEAVY, LIGHT, PER_CHANNEL, POOLED, SECOND_HALF, Result, Scoring, verdict
-from config import Config
 from data.telemanom import TelemanomSource
 from report import ChannelView, Curve, Report, Table, write_report
 from runs import Scores
 from runtime.files import atomic_file
+from settings.effects import JUDGED_BY
+from settings.load import Config
 
 HEADLINE = (POOLED, PER_CHANNEL, SECOND_HALF, HEAVY, LIGHT)
 DETAILS = ("best_f1", "vus_pr", "event_f1")
@@ -22,12 +23,6 @@ CHANNEL_METRICS = {
     "affiliation_f1": "affiliation F1", "events_found": "found", "events_missed": "missed",
     "false_alarms": "false alarms", "alarmed_share": "alarmed",
 }  # fmt: skip
-
-
-JUDGED_BY = (
-    "timestep_map", "levels", "calibration", "smooth", "duplicate_rows", "labels", "merge_gap", "widen", "drop",
-    "threshold", "vus_window", "bootstrap", "point_adjust",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,21 +16,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from config import Config, load_config, make_parser, recorded_config
 from data.telemanom import TelemanomSource
 from datasets import DATASETS
 from runtime.arrays import ArrayFile
 from runtime.errors import InputError
+from settings.flags import make_parser
+from settings.load import Config, load_config, recorded_config
 
 CONFIG_FILE = "config.json"
 TRAIN_SCORES = "train"  # folder beside the scores of the test split with those of the training split
 MAP_NAMES = ("add", "mul")
 LEVEL_MAPS = "maps"  # folder with one file per channel: the raw -log p of every time scale and level, (rows, T)
-# what MSFlow's own maps go with; anything else needs the raw -log p
-PICTURE_ONLY = {
-    "layout": "stretch", "head": "flow", "condition": "position", "time_scales": (1,), "fleet_size": 0,
-    "standardise": False, "feature_noise": 0.0, "calibration": "none", "levels": (1, 2, 3), "smooth": 1,
-}  # fmt: skip
 
 
 def version(config: Config) -> str:
@@ -38,24 +34,6 @@ def version(config: Config) -> str:
     blocks = "".join(str(n) for n in config.parallel_blocks)
     layout = "" if config.layout == "stretch" else f"_{config.layout}"
     return f"msflow_{config.extractor}_{config.pool_type}pool_pl{blocks}{layout}"
-
-
-def score_name(config: Config) -> str:
-    """What is read back as time-step scores: add, mul or nll.
-
-    Raises InputError where the settings ask for what only the raw -log p of a channel has (nll), or the other way.
-    """
-    name = config.timestep_map
-    if name == "auto":
-        name = "add" if config.layout == "stretch" else "nll"
-    if name != "nll":
-        for setting, plain in PICTURE_ONLY.items():
-            if getattr(config, setting) != plain:
-                raise InputError(
-                    f"{setting} = {getattr(config, setting)} needs timestep_map = nll: the maps add and mul are "
-                    f"MSFlow's, of one picture per channel ({setting} = {plain})."
-                )
-    return name
 
 
 def run_folder(config: Config, class_name: str, root: Path = Path()) -> Path:

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from config import save_config
 from datasets import PictureDataset
 from detector import Run, checkpoint_to_test, facts, load_progress, normalisation
 from evaluations import picture_metrics
@@ -19,6 +18,7 @@ from runtime import distributed
 from runtime.arrays import ArrayFile
 from runtime.files import atomic_file, make_folder
 from runtime.progress import progress_bar
+from settings.load import save_config
 from timestep import combined
 
 Maps = Mapping[str, NDArray[np.float32] | ArrayFile]

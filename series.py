@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from config import Config
 from data.telemanom import TelemanomSource
 from datasets import Drawing, SeriesData
 from layouts import Line, coarsen, make_layout, refine
@@ -18,6 +17,7 @@ from models.flows import MSFlow, make_pool
 from models.heads import Fleet, FlowHead, GaussianHead, MemoryHead
 from pyramids import PyramidMaker, TrainingPyramids
 from runtime.errors import InputError
+from settings.load import Config
 
 STEP_SHARE = 4  # pictures of a window begin a quarter of it apart
 MAPS_SHARE = 2  # .. in a test, half of it

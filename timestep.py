@@ -4,11 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colours import moving_moments
-from config import Config
 from data.telemanom import TelemanomSource
 from layouts import Stretch
-from runs import Scores, score_name
+from runs import Scores
 from runtime.errors import InputError
+from settings.effects import score_name
+from settings.load import Config
 
 NUM_LEVELS = 3
 TAIL = 0.99  # quantile of the training scores that calibration `quantile` takes for 1

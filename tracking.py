@@ -6,9 +6,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from config import Config
 from runtime.errors import InputError
 from runtime.files import atomic_file
+from settings.load import Config
 
 
 def _optional(module: str, extra: str) -> ModuleType:

@@ -11,19 +11,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from config import Config, save_config
 from datasets import PictureDataset
-from detector import (
-    DRAWN_BY,
-    LAST,
-    TRAINED_BY,
-    Run,
-    changed_settings,
-    course_settings,
-    facts,
-    load_progress,
-    normalisation,
-)
+from detector import LAST, Run, changed_settings, facts, load_progress, normalisation
 from evaluations import format_metrics
 from features import Features
 from models.checkpoints import Progress, read_progress, save_checkpoint
@@ -34,6 +23,8 @@ from runtime import distributed
 from runtime.errors import InputError, warn
 from runtime.progress import progress_bar
 from scoring import evaluate_pictures
+from settings.effects import DRAWN_BY, TRAINED_BY, course_settings
+from settings.load import Config, save_config
 from tracking import Tracker
 
 

@@ -20,7 +20,6 @@ from tqdm import tqdm
 
 from baselines import BASELINES
 from comparison import PER_CHANNEL, POOLED, SECOND_HALF, Options, Scoring, judge
-from config import load_config, make_parser
 from data.telemanom import TelemanomSource
 from datasets import DATASETS
 from detector import open_run
@@ -28,6 +27,8 @@ from runs import TRAIN_SCORES, open_scores
 from runtime.errors import exit_code
 from runtime.files import atomic_file
 from scoring import test
+from settings.flags import make_parser
+from settings.load import load_config
 from timestep import timestep_scores
 from train import train
 

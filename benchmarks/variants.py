@@ -8,12 +8,13 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-from config import load_config, make_parser
 from datasets import DATASETS
 from detector import Run, open_run
 from models.extractors import Extractor
 from models.parallel import ParallelFlow
 from runtime.malloc import M_MMAP_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, set_malloc
+from settings.flags import make_parser
+from settings.load import load_config
 
 Flags = tuple[str, ...]
 

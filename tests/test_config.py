@@ -13,23 +13,26 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import config
 import main
 from colours import COLOURS
 from datasets import DATASETS
 from layouts import LAYOUTS
 from runtime.errors import InputError
+from settings import read
+from settings.flags import make_parser
+from settings.load import Config, load_config, recorded_config, save_config
+from settings.read import read_settings
 
-ROOT = Path(config.__file__).parent
-DEFAULTS = config.read_settings(config.DEFAULT_FILE)
+ROOT = Path(main.__file__).parent
+DEFAULTS = read_settings()
 RECIPES = sorted((ROOT / "configs").glob("*.py"))
-DEFAULT_TEXT = config.DEFAULT_FILE.read_text(encoding="utf-8")
+DEFAULT_TEXT = read.DEFAULT_FILE.read_text(encoding="utf-8")
 
 
-def parsed(*words: str) -> config.Config:
+def parsed(*words: str) -> Config:
     """The Config of a command line."""
-    flags = vars(config.make_parser("").parse_args(list(words)))
-    return config.load_config(flags.pop("config"), flags)
+    flags = vars(make_parser("").parse_args(list(words)))
+    return load_config(flags.pop("config"), flags)
 
 
 def edited_default(folder: Path, line: str, name: str = "") -> Path:
@@ -61,7 +64,7 @@ def failure(argv: list[str], capsys: pytest.CaptureFixture) -> str:
 def test_a_flag_wins_over_the_recipe_and_the_recipe_over_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(config, "DEFAULT_FILE", edited_default(tmp_path, "seed: int = 5  # help", "seed"))
+    monkeypatch.setattr(read, "DEFAULT_FILE", edited_default(tmp_path, "seed: int = 5  # help", "seed"))
     recipe = tmp_path / "recipe.py"
     recipe.write_text("batch_size = 4\nlr = 0.25\nresume = True\nc_conds = [4, 8, 12]\n")
 
@@ -223,7 +226,7 @@ def test_a_flag_gives_its_value(values: dict[str, typing.Any]) -> None:
 def test_a_recipe_gives_its_value(tmp_path_factory: pytest.TempPathFactory, values: dict[str, typing.Any]) -> None:
     recipe = tmp_path_factory.getbasetemp() / "recipe.py"
     recipe.write_text("".join(f"{name} = {value!r}\n" for name, value in values.items()), encoding="utf-8")
-    loaded = config.load_config(recipe)
+    loaded = load_config(recipe)
     assert {name: getattr(loaded, name) for name in values} == values
 
 
@@ -231,9 +234,9 @@ def test_a_recipe_gives_its_value(tmp_path_factory: pytest.TempPathFactory, valu
 @given(some_values)
 def test_config_json_is_read_back(tmp_path_factory: pytest.TempPathFactory, values: dict[str, typing.Any]) -> None:
     path = tmp_path_factory.getbasetemp() / "saved" / "config.json"
-    saved = config.load_config(base=values)
-    config.save_config(path, saved, {"weights": "random"})
-    again = config.recorded_config(path)
+    saved = load_config(base=values)
+    save_config(path, saved, {"weights": "random"})
+    again = recorded_config(path)
     assert vars(again) == vars(saved)
     assert [type(value) for value in vars(again).values()] == [type(value) for value in vars(saved).values()]
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -249,9 +252,9 @@ def test_a_damaged_config_json_is_named(tmp_path: Path, content: str) -> None:
     path = tmp_path / "config.json"
     path.write_text(content)
     with pytest.raises(InputError, match=re.escape(str(path))):
-        config.recorded_config(path)
+        recorded_config(path)
     with pytest.raises(InputError, match=re.escape(str(tmp_path / "none.json"))):
-        config.recorded_config(tmp_path / "none.json")
+        recorded_config(tmp_path / "none.json")
 
 
 # Help, and the one source of defaults
@@ -272,7 +275,7 @@ def test_help_shows_every_setting_with_its_default(capsys: pytest.CaptureFixture
 
 
 def test_every_setting_has_exactly_one_flag() -> None:
-    actions = [action.dest for action in config.make_parser("")._actions]
+    actions = [action.dest for action in make_parser("")._actions]
     assert sorted(actions) == sorted([*DEFAULTS, "config", "help"])
 
 
@@ -384,7 +387,7 @@ def test_bad_value_in_default(
     kind = re.search(rf"(?m)^{name}: ([^=]+) = ", DEFAULT_TEXT)
     assert kind
     path = edited_default(tmp_path, f"{name}: {kind[1]} = {literal}  # help", name)
-    monkeypatch.setattr(config, "DEFAULT_FILE", path)
+    monkeypatch.setattr(read, "DEFAULT_FILE", path)
     message = failure([], capsys)
     assert message.count("\n") == 1
     for part in (str(path), name, *parts):
@@ -449,7 +452,7 @@ def test_bad_default_file(
     capsys: pytest.CaptureFixture,
 ) -> None:
     path = edited_default(tmp_path, line, name)
-    monkeypatch.setattr(config, "DEFAULT_FILE", path)
+    monkeypatch.setattr(read, "DEFAULT_FILE", path)
     message = failure(argv, capsys)
     assert message.count("\n") == 1
     for part in (str(path), *parts):
@@ -460,7 +463,7 @@ def test_a_new_line_of_default_is_a_setting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     line = "new_one: list[float] = [1.5]  # a thing, in % of a step"
-    monkeypatch.setattr(config, "DEFAULT_FILE", edited_default(tmp_path, line))
+    monkeypatch.setattr(read, "DEFAULT_FILE", edited_default(tmp_path, line))
     assert parsed().new_one == (1.5,)
     assert parsed("--new-one", "2", "-3").new_one == (2.0, -3.0)
     with pytest.raises(SystemExit):

@@ -9,17 +9,18 @@ import torch
 from conftest import tiny_flags, write_telemanom
 from PIL import Image
 
-import config
 import features
 from detector import open_run
 from features import Features
 from runtime.errors import InputError
+from settings.flags import make_parser
+from settings.load import load_config
 
 
 def opened(data: Path, *flags: str):
-    given = vars(config.make_parser("").parse_args([*tiny_flags(data, data.parent / "runs"), *flags]))
+    given = vars(make_parser("").parse_args([*tiny_flags(data, data.parent / "runs"), *flags]))
     given.pop("config")
-    return open_run(config.load_config(flags=given), "SMAP")
+    return open_run(load_config(flags=given), "SMAP")
 
 
 def made(run, split: str = "train") -> Features:
@@ -138,9 +139,9 @@ def test_pictures_are_kept_whole(tmp_path: Path, extractions: list[str]) -> None
     flags = [*tiny_flags(tmp_path, tmp_path / "runs"), "--dataset", "mvtec", "--data-path", str(tmp_path)]
 
     def of_bolt(*more: str) -> list[torch.Tensor]:
-        given = vars(config.make_parser("").parse_args([*flags, *more]))
+        given = vars(make_parser("").parse_args([*flags, *more]))
         given.pop("config")
-        run = open_run(config.load_config(flags=given), "bolt")
+        run = open_run(load_config(flags=given), "bolt")
         mean, std = run.data.normalisation(run.config, "bolt")
         return Features(run, run.data.dataset(run.config, "bolt", "train", mean, std), "train").levels([1, 0])
 

@@ -8,12 +8,12 @@ from conftest import published_folder, write_telemanom
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import config
 import eval_smap_timestep
 from data.telemanom import TelemanomSource
 from datasets import DATASETS
 from label_check import check_labels
 from labels import AS_PUBLISHED, LabelRow, LabelRules, step_labels
+from settings.load import load_config
 
 ROWS = [LabelRow("P-2", ((50, 65),)), LabelRow("P-2", ((53, 60), (63, 70)))]
 
@@ -66,7 +66,7 @@ def test_rules_against_step_by_step_painting(
 
 
 def test_the_defaults_are_the_published_reading() -> None:
-    loaded = config.load_config()
+    loaded = load_config()
     made = LabelRules(loaded.duplicate_rows, loaded.labels, loaded.merge_gap, loaded.widen)
     assert made == AS_PUBLISHED
     assert loaded.drop == ()
@@ -162,7 +162,7 @@ def test_the_command(telemetry: Path, capsys: pytest.CaptureFixture) -> None:
 
 
 def test_rules_reach_the_data_set_from_the_settings(telemetry: Path) -> None:
-    plain = config.load_config(flags={"data_path": str(telemetry)})
-    wide = config.load_config(flags={"data_path": str(telemetry), "widen": "3"})
+    plain = load_config(flags={"data_path": str(telemetry)})
+    wide = load_config(flags={"data_path": str(telemetry), "widen": "3"})
     counts = [DATASETS["smap"].open(settings).timestep_labels("P-1").sum() for settings in (plain, wide)]
     assert counts[1] == counts[0] + 6

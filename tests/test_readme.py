@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from torch.distributed.run import get_args_parser
 
-import config
 import data.download
 import eval_smap_timestep
 import export_smap_scores
 import main
+from settings.read import read_settings
 
 ROOT = Path(main.__file__).parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -70,7 +70,7 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_settings_named_in_words_exist() -> None:
-    settings = set(config.read_settings(config.DEFAULT_FILE))
+    settings = set(read_settings())
     for name in re.findall(r"`([a-z]+(?:_[a-z]+)+)`", README):
         if not name.startswith(("wide_resnet", "anomaly_score", "timestep_", "work_dirs")):
             assert name in settings, name

@@ -20,14 +20,15 @@ from conftest import write_telemanom
 from PIL import Image
 from torch.utils.data import DataLoader
 
-import config
 import detector
 import main
 from models import parallel
 from runtime import errors
+from settings import read
+from settings.read import read_settings
 
-DEFAULT_TEXT = config.DEFAULT_FILE.read_text(encoding="utf-8")
-SETTINGS = config.read_settings(config.DEFAULT_FILE)
+DEFAULT_TEXT = read.DEFAULT_FILE.read_text(encoding="utf-8")
+SETTINGS = read_settings()
 LENGTHS = {"P-1": (120, 200), "S-1": (90, 140), "E-1": (150, 180)}
 RUN = Path("work_dirs/msflow_resnet18_avgpool_pl111/smap/SMAP")
 
@@ -76,7 +77,7 @@ def outcome(text: str, here: Path) -> Outcome:
     errors.warn.cache_clear()  # it prints each warning once per process
     printed = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(config, "DEFAULT_FILE", default_file)
+        patch.setattr(read, "DEFAULT_FILE", default_file)
         patch.chdir(here)
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             code = main.main([])

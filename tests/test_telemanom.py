@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from conftest import plain, published_folder, write_telemanom
 
-import config
 from data.telemanom import TelemanomSource
 from datasets import DATASETS, SMAPDataset
 from runtime.errors import InputError
+from settings.load import load_config
 
 
 @pytest.mark.parametrize("nested", ["", "data", "data/data"])
@@ -33,7 +33,7 @@ def test_kaggles_folder_is_found_without_a_setting(tmp_path: Path, monkeypatch: 
     (tmp_path / "1" / "data" / "data" / "labeled_anomalies.csv").rename(tmp_path / "1" / "labeled_anomalies.csv")
     monkeypatch.chdir(tmp_path)
 
-    assert DATASETS["smap"].open(config.load_config()).series("P-1", "train").shape == (50, 4)
+    assert DATASETS["smap"].open(load_config()).series("P-1", "train").shape == (50, 4)
 
 
 def labelled(tmp_path: Path, rows: str, steps: int = 20) -> TelemanomSource:
@@ -170,7 +170,7 @@ def test_auto_normalisation_is_that_of_the_training_steps(telemetry: Path) -> No
         series[:, 2] = 0.75  # never varies
         np.save(path, series)
 
-    settings = config.load_config(
+    settings = load_config(
         base={"data_path": str(telemetry), "class_names": ("P-1", "S-1"), "smap_used_dims": (0, 2, 1)}
     )
     mean, std = DATASETS["smap"].normalisation(settings, "any")
@@ -181,7 +181,7 @@ def test_auto_normalisation_is_that_of_the_training_steps(telemetry: Path) -> No
 
 def test_names_of_selections(telemetry: Path) -> None:
     for names, classes in ((("all",), ["SMAP"]), (("S-1", "P-1"), ["P-1_S-1"])):
-        settings = config.load_config(base={"data_path": str(telemetry), "class_names": names})
+        settings = load_config(base={"data_path": str(telemetry), "class_names": names})
         assert DATASETS["smap"].classes(settings) == classes
 
 

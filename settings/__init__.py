@@ -1,0 +1,1 @@
+"""default.py, a recipe and flags become one checked, frozen Config."""

@@ -1,0 +1,96 @@
+"""The command line: a flag for every setting."""
+
+import argparse
+import re
+import sys
+import types
+import typing
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from settings.read import Setting, read_settings
+
+
+def value_of_words(words: str | list[str], kind: typing.Any) -> typing.Any:
+    """What the command line gave for a setting, as a value that `_converted` can check."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if isinstance(words, list):
+        if isinstance(kind, types.UnionType) or origin is typing.Union:
+            if len(words) == 1 and any(words[0] in typing.get_args(option) for option in arguments):
+                return words[0]
+            arguments = next(typing.get_args(option) for option in arguments if typing.get_origin(option) is list)
+        return [value_of_words(word, arguments[0]) for word in words]
+    try:
+        return {int: int, float: float}.get(kind, str)(words)
+    except ValueError:
+        return words
+
+
+class _Parser(argparse.ArgumentParser):
+    """Takes `--batch_size` for `--batch-size`, and guesses what an unknown flag was meant to be."""
+
+    def __init__(self, *args: typing.Any, **options: typing.Any) -> None:
+        super().__init__(*args, **options)
+        # before Python 3.14 argparse takes -1e-5 for a flag
+        self._negative_number_matcher = re.compile(r"-\.?\d")
+
+    def parse_known_args(self, args=None, namespace=None):
+        words = [_hyphenated(word) for word in (sys.argv[1:] if args is None else args)]
+        return super().parse_known_args(words, namespace)
+
+    def error(self, message: str) -> typing.NoReturn:
+        unknown = [word for word in message.split() if word.startswith("--")] if "unrecognized" in message else []
+        close = [flag for word in unknown for flag in get_close_matches(word, self._option_string_actions, n=1)]
+        hint = f" (did you mean {' '.join(close)}?)" if close else ""
+        self.exit(2, f"error: {message}{hint}\nSee {self.prog} --help.\n")
+
+
+def _hyphenated(word: str) -> str:
+    flag, equals, value = word.partition("=")
+    return f"{flag.replace('_', '-')}{equals}{value}" if flag.startswith("--") else word
+
+
+def make_parser(description: str, only: Iterable[str] | None = None) -> argparse.ArgumentParser:
+    """A parser with `--config` and the flags of default.py (those named in `only`, where given).
+
+    There is one flag per setting; one that is not given leaves no trace in the result.
+    """
+    settings = read_settings()
+    parser = _Parser(
+        description=description,
+        usage="%(prog)s [--config FILE] [--SETTING VALUE ...]",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", metavar="FILE", help="recipe with the settings that differ from default.py")
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for setting in settings.values() if only is None else (settings[name] for name in only):
+        if setting.group not in groups:
+            groups[setting.group] = parser.add_argument_group(setting.group)
+        _add_flag(groups[setting.group], setting)
+    return parser
+
+
+def _add_flag(group: argparse._ArgumentGroup, setting: Setting) -> None:
+    many = isinstance(setting.default, list | tuple)
+    default = " ".join(map(str, setting.default)) if many else setting.default
+    options: dict[str, typing.Any] = {
+        "dest": setting.name,
+        "default": argparse.SUPPRESS,
+        "help": f"{setting.help} (default: {'empty' if default == '' else default})".replace("%", "%%"),
+    }
+    if setting.type is bool:
+        options["action"] = argparse.BooleanOptionalAction
+    else:
+        takes_many = many or any(typing.get_origin(k) is list for k in typing.get_args(setting.type))
+        choices = typing.get_args(setting.type) if typing.get_origin(setting.type) is typing.Literal else ()
+        options["nargs"] = "+" if takes_many else None
+        options["metavar"] = "|".join(choices) if choices else _example(setting)
+    group.add_argument(f"--{setting.name.replace('_', '-')}", **options)
+
+
+def _example(setting: Setting) -> str:
+    """What stands behind a flag in the help: the kind of value it takes."""
+    kinds = {int: "N", float: "X"}
+    arguments = [kind for option in typing.get_args(setting.type) for kind in (typing.get_args(option) or (option,))]
+    return kinds.get(setting.type) or next((kinds[kind] for kind in arguments if kind in kinds), "TEXT")
