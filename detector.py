@@ -13,7 +13,8 @@ import torch
 import torchvision
 from torch.utils.data import DataLoader
 
-from datasets import DATASETS, PictureDataset, SMAPDataset
+from data.pictures import PictureDataset
+from datasets import DATASETS, SMAPDataset
 from models.checkpoints import Progress, load_checkpoint, load_memories, read_progress
 from models.extractors import Extractor, build_extractor
 from models.flows import MSFlow

@@ -16,20 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines import BASELINES
-from comparison import (
-    HEAVY,
-    HEAVY_FACTOR,
-    LIGHT,
-    PER_CHANNEL,
-    POOLED,
-    SECOND_HALF,
-    Options,
-    Result,
-    Scoring,
-    judge,
-)
+from comparison import HEAVY, HEAVY_FACTOR, LIGHT, PER_CHANNEL, POOLED, SECOND_HALF, Result, Scoring, judge
+from data.label_check import print_check
 from data.telemanom import TelemanomSource
-from label_check import print_check
+from metrics.table import Options
 from results import Evaluation, write_results
 from runs import TRAIN_SCORES, Scores, check_channels, open_scores, scores_parser
 from runtime.errors import InputError, exit_code, unknown_name

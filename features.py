@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from datasets import PictureDataset, SMAPDataset
+from data.pictures import PictureDataset
+from datasets import SMAPDataset
 from detector import Run, load_pictures
 from models.extractors import Extractor
 from models.flows import make_pool

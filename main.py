@@ -37,7 +37,7 @@ def _run_all(config: Config) -> None:
         classes = data.classes(config)
 
     from detector import LAST, open_run
-    from evaluations import format_metrics
+    from metrics.pictures import format_metrics
     from scoring import test
     from train import train
 

@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from layouts import Layout, Line, join_windows, window_starts
+from drawing.layouts import Layout, Line
+from drawing.steps import join_windows, window_starts
 from models.extractors import Extractor
 from models.heads import GaussianHead
 from runtime import distributed

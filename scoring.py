@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from datasets import PictureDataset
+from data.pictures import PictureDataset
 from detector import Run, checkpoint_to_test, facts, load_progress, normalisation
-from evaluations import picture_metrics
 from features import Features
+from metrics.pictures import picture_metrics
 from models.checkpoints import Progress
 from post_process import add_score_map, log_likelihood_maps, mul_score_map, picture_scores
 from runs import CONFIG_FILE, MAP_NAMES, TRAIN_SCORES, level_map_file, map_file

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from data.telemanom import TelemanomSource
-from datasets import Drawing, SeriesData
-from layouts import Line, coarsen, make_layout, refine
+from datasets import SeriesData
+from drawing.colours import Drawing
+from drawing.layouts import Line, make_layout
+from drawing.steps import coarsen, refine
 from models.extractors import Extractor
 from models.flows import MSFlow, make_pool
 from models.heads import Fleet, FlowHead, GaussianHead, MemoryHead

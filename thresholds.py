@@ -1,28 +1,18 @@
 """From time-step scores to alarms: thresholds learnt from training scores, never from test labels."""
 
 import csv
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import genpareto
 
-from metrics.events import intervals_of
+from metrics.events import Alarm, intervals_of
 from runtime.files import atomic_file
 
 POT_START = 0.98  # quantile of the training scores from which on the tail is fitted (Siffer et al., section 4.3)
 POT_RISK = 1e-4  # probability of a higher score on normal data
 POT_FEWEST = 10  # scores in the tail, below which none is fitted
-
-
-@dataclass(frozen=True)
-class Alarm:
-    """A run of steps, `start` to `end` inclusive, above the threshold; `peak` is the highest score in it."""
-
-    start: int
-    end: int
-    peak: float
 
 
 def learn_threshold(rule: str, train_scores: NDArray[np.floating]) -> float:

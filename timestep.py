@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from colours import moving_moments
 from data.telemanom import TelemanomSource
-from layouts import Stretch
+from drawing.layouts import Stretch
+from drawing.steps import moving_moments
 from runs import Scores
 from runtime.errors import InputError
 from settings.effects import score_name

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from datasets import PictureDataset
+from data.pictures import PictureDataset
 from detector import LAST, Run, changed_settings, facts, load_progress, normalisation
-from evaluations import format_metrics
 from features import Features
+from metrics.pictures import format_metrics
 from models.checkpoints import Progress, read_progress, save_checkpoint
 from models.flows import MSFlow, negative_log_likelihood
 from pyramids import Batch, TrainingPyramids, share_of_batch

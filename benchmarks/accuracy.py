@@ -19,10 +19,11 @@ import numpy as np
 from tqdm import tqdm
 
 from baselines import BASELINES
-from comparison import PER_CHANNEL, POOLED, SECOND_HALF, Options, Scoring, judge
+from comparison import PER_CHANNEL, POOLED, SECOND_HALF, Scoring, judge
 from data.telemanom import TelemanomSource
 from datasets import DATASETS
 from detector import open_run
+from metrics.table import Options
 from runs import TRAIN_SCORES, open_scores
 from runtime.errors import exit_code
 from runtime.files import atomic_file

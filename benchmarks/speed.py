@@ -32,7 +32,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.inputs import write_pictures, write_telemetry
 from benchmarks.own_process import STEPS, Cost, cost_of
 from benchmarks.variants import Flags, open_variant, return_freed_memory
-from datasets import PictureDataset, SMAPDataset
+from data.pictures import PictureDataset
+from datasets import SMAPDataset
 from detector import Run, normalisation
 from features import Features
 from metrics.ranking import auroc

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from labels import AS_PUBLISHED, Interval, LabelRow, LabelRules, clipped, step_labels
+from data.labels import AS_PUBLISHED, Interval, LabelRow, LabelRules, clipped, step_labels
 from runtime.errors import InputError, unknown_name, warn
 
 LABEL_FILE = "labeled_anomalies.csv"

@@ -76,3 +76,12 @@ def event_metrics(labels: ArrayLike, alarms: ArrayLike, lengths: Sequence[int]) 
         recall=found / len(intervals) if len(intervals) else None,
         f1=2 * found / (2 * found + false_alarms + missed) if len(intervals) else None,
     )
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A run of steps, `start` to `end` inclusive, above the threshold; `peak` is the highest score in it."""
+
+    start: int
+    end: int
+    peak: float

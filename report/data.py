@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from thresholds import Alarm
+from metrics.events import Alarm
 
 Cell = str | int | float | None
 

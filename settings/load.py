@@ -30,9 +30,9 @@ def load_config(
 
     Raises InputError that names the source, what was given and what is allowed.
     """
-    from colours import COLOURS  # here, because NumPy would slow down --help
     from datasets import DATASETS
-    from layouts import LAYOUTS
+    from drawing.colours import COLOURS  # here, because NumPy would slow down --help
+    from drawing.layouts import LAYOUTS
 
     settings = read_settings()
     values = {name: (s.default, str(read.DEFAULT_FILE)) for name, s in settings.items()}

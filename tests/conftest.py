@@ -9,7 +9,7 @@ import pytest
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the fastest for such small work, and sums always in the same order
 
-from datasets import Drawing
+from drawing.colours import Drawing
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

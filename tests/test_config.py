@@ -14,9 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import main
-from colours import COLOURS
 from datasets import DATASETS
-from layouts import LAYOUTS
+from drawing.colours import COLOURS
+from drawing.layouts import LAYOUTS
 from runtime.errors import InputError
 from settings import read
 from settings.flags import make_parser

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from references import connected_regions, slow_auroc, slow_average_precision, slow_pro
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from evaluations import per_region_overlap, picture_metrics
+from metrics.pictures import per_region_overlap, picture_metrics
 from metrics.ranking import auroc, average_precision
 
 unhurried = settings(deadline=None, max_examples=60, database=None)

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import eval_smap_timestep
+from data.label_check import check_labels
+from data.labels import AS_PUBLISHED, LabelRow, LabelRules, step_labels
 from data.telemanom import TelemanomSource
 from datasets import DATASETS
-from label_check import check_labels
-from labels import AS_PUBLISHED, LabelRow, LabelRules, step_labels
 from settings.load import load_config
 
 ROWS = [LabelRow("P-2", ((50, 65),)), LabelRow("P-2", ((53, 60), (63, 70)))]

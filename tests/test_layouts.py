@@ -30,7 +30,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from layouts import (
+from drawing.layouts import (
     LAYOUTS,
     Fold,
     GramianAngularField,
@@ -38,12 +38,9 @@ from layouts import (
     Line,
     MarkovTransitionField,
     Stretch,
-    coarsen,
-    join_windows,
     make_layout,
-    refine,
-    window_starts,
 )
+from drawing.steps import coarsen, join_windows, refine, window_starts
 from runtime.errors import InputError
 
 SIZES = [(1, 1), (5, 1), (1, 8), (16, 64), (64, 48), (32, 512)]

@@ -13,7 +13,8 @@ from metric_references import (
 )
 from references import slow_auroc, slow_average_precision
 
-from comparison import DEFINITIONS, HEAVY, LIGHT, PER_CHANNEL, POOLED, SECOND_HALF, Options, Result, Scoring, judge
+from comparison import HEAVY, LIGHT, PER_CHANNEL, POOLED, SECOND_HALF, Result, Scoring, judge
+from metrics.table import DEFINITIONS, Options
 
 THRESHOLD = 1.2
 OPTIONS = Options(threshold=str(THRESHOLD), vus_window=6, bootstrap=0, point_adjust=True)

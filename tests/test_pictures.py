@@ -408,7 +408,8 @@ def test_a_visa_table_without_its_columns_is_named(tmp_path: Path) -> None:
 
 
 def test_pictures_reach_the_model_normalised_and_masks_as_0_and_1(tmp_path: Path) -> None:
-    from datasets import IMAGENET_MEAN, IMAGENET_STD, PictureDataset, PictureFile
+    from data.pictures import PictureDataset, PictureFile
+    from datasets import IMAGENET_MEAN, IMAGENET_STD
 
     colours = np.full((20, 30, 3), (255, 0, 51))
     mask = np.zeros((20, 30))

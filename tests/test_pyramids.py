@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from layouts import GramianAngularField, Line, coarsen, refine
+from drawing.layouts import GramianAngularField, Line
+from drawing.steps import coarsen, refine
 from models.extractors import build_extractor
 from models.flows import MSFlow, make_pool
 from models.heads import Fleet, FlowHead, GaussianHead, MemoryHead

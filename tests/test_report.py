@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from matplotlib.image import imread
 
+from metrics.events import Alarm
 from report import ChannelView, Curve, Report, Table, write_report
 from report.data import alarm_peaks, bin_width, decimate, extremes, is_switch, thin_curve
 from report.figures import LABEL_FILL, draw_channel, draw_pr, file_name
 from report.page import render_page
 from report.tables import format_cell
-from thresholds import Alarm
 
 EVIL = '</script><img src="http://x/y">&amp;/..'
 # steps: one channel that is drawn step by step, one that is decimated, one with hostile names

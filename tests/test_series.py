@@ -11,7 +11,7 @@ from conftest import tiny_flags, write_telemanom
 import eval_smap_timestep
 import main
 import train
-from layouts import LAYOUTS
+from drawing.layouts import LAYOUTS
 from timestep import combined
 
 VERSION = "msflow_resnet18_avgpool_pl111"

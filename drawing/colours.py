@@ -4,26 +4,14 @@ COLOURS is the registry. To add a transform, write a function (values (T,), wind
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data.telemanom import TelemanomSource
+from drawing.steps import Array, moving_moments
 from runtime.errors import InputError, unknown_name
-
-Array = NDArray[np.float64]
-
-
-class Moments(NamedTuple):
-    """Number of values, their mean, and their sum of squared distances from the mean, each (T,)."""
-
-    count: Array
-    mean: Array
-    squares: Array
-
-    def part(self, first: int, length: int) -> "Moments":
-        """The entries first .. first + length - 1."""
-        return Moments(*(values[first : first + length] for values in self))
 
 
 def draw_colours(
@@ -87,34 +75,27 @@ COLOURS: dict[str, Callable[[Array, int], Array]] = {
 }
 
 
-def moving_moments(values: Array, window: int) -> Moments:
-    """Moments (T,) of the steps t - window // 2 .. t + (window - 1) // 2 around each step t of `values` (T,).
+@dataclass(frozen=True)
+class Drawing:
+    """How columns become colours: see `colours.draw_colours`; the fields come from the settings of default.py."""
 
-    At the borders these are the steps that exist. Windows are put together from windows of 1, 2, 4, .. steps, in
-    O(T log window): a difference of cumulated sums would take O(T) but lose the spread of small changes beside large
-    values. Here a constant window has its very value as mean and a spread of exactly 0.
-    """
-    num_steps = len(values)
-    window = min(window, 2 * num_steps + 1)  # more reaches beyond both borders from everywhere
-    sides = (window // 2, (window - 1) // 2)
-    count = np.pad(np.ones(num_steps), sides)
-    block = Moments(count, np.pad(values, sides), np.zeros_like(count))  # of windows of `size` steps
-    total = Moments(*np.zeros((3, num_steps)))
-    size, done = 1, 0
-    while True:
-        if window & size:
-            total = _merged(total, block.part(done, num_steps))
-            done += size
-        if done == window:
-            return total
-        length = len(block.mean) - size
-        block = _merged(block.part(0, length), block.part(size, length))
-        size *= 2
+    dims: tuple[int, ...]
+    colours: tuple[str, ...]
+    window: int
+    gains: tuple[float, ...]
+    clip: float
 
+    @classmethod
+    def of(cls, config) -> "Drawing":
+        """The drawing that the settings ask for."""
+        return cls(config.smap_used_dims, config.colours, config.colour_window, config.colour_gains, config.clip)
 
-def _merged(left: Moments, right: Moments) -> Moments:
-    """Moments of both groups of values together (Chan, Golub & LeVeque, The American Statistician 37, 1983)."""
-    count = left.count + right.count
-    share = right.count / np.maximum(count, 1)
-    distance = right.mean - left.mean
-    return Moments(count, left.mean + share * distance, left.squares + right.squares + left.count * share * distance**2)
+    def __call__(self, source: TelemanomSource, channel: str, split: str) -> NDArray[np.float64]:
+        """A channel's colours (T, 3), not normalised. Raises InputError where it has fewer columns than asked for."""
+        series = source.series(channel, split)
+        if max(self.dims) >= series.shape[1]:
+            raise InputError(
+                f"{source.path(channel, split)}: channel {channel} has {series.shape[1]} columns, smap_used_dims asks "
+                f"for column {max(self.dims)}. Choose from 0 to {series.shape[1] - 1}; a column may stand twice."
+            )
+        return draw_colours(series, self.dims, self.colours, self.window, self.gains, self.clip)

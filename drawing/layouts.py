@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from drawing.steps import resampled
 from runtime.errors import InputError, unknown_name
 
 MIN_SIDE = 32  # pixels each way: with fewer the extractor's deepest feature map is too small to pad
@@ -31,17 +32,6 @@ class Layout(Protocol):
         Cell (i, j) of the map stands at pixel (i * stride, j * stride), as in a network whose kernels are odd and
         padded alike on both sides. Between cells scores are interpolated linearly, behind the last they stay.
         """
-
-
-def _resample(values: NDArray[np.floating], length: int) -> NDArray[np.float64]:
-    """Linear interpolation along the last axis to `length` samples, cell centres on cell centres.
-
-    The one-dimensional case of torch's bilinear interpolation with align_corners=False: values beyond the
-    first and last centre are those of the border. (..., T) -> (..., length).
-    """
-    num_steps = values.shape[-1]
-    centres = (np.arange(length) + 0.5) * num_steps / length - 0.5
-    return np.apply_along_axis(lambda row: np.interp(centres, np.arange(num_steps), row), -1, values)
 
 
 def _at_pixels(cells: NDArray[np.floating], length: int, stride: int) -> NDArray[np.float64]:
@@ -90,7 +80,7 @@ class Stretch:
 
     def to_image(self, series: NDArray[np.floating]) -> NDArray[np.float32]:
         """Series (T, C) -> picture (C, height, width), a read-only view of one row per colour."""
-        rows = _resample(series.T, self.width).astype(np.float32)
+        rows = resampled(series.T, self.width).astype(np.float32)
         return np.broadcast_to(rows[:, None, :], (len(rows), self.height, self.width))
 
     def to_series(self, score_map: NDArray[np.floating], num_steps: int, stride: int = 1) -> NDArray[np.float64]:
@@ -99,7 +89,7 @@ class Stretch:
         At stride 1 the map may have any width. At others its cells are first put on their pixels (see Layout).
         """
         row = score_map.mean(axis=0, dtype=np.float64)
-        return _resample(row if stride == 1 else _at_pixels(row, self.width, stride), num_steps)
+        return resampled(row if stride == 1 else _at_pixels(row, self.width, stride), num_steps)
 
 
 class Line:
@@ -212,41 +202,6 @@ class MarkovTransitionField(_Pairwise):
         # the bin of the last step may have no next step
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         return shares[np.ix_(bins, bins)]
-
-
-def window_starts(num_steps: int, window: int, step: int) -> NDArray[np.int64]:
-    """First steps (N,) of windows that cover a series: `step` apart, the last one ending with the series.
-
-    A series shorter than `window` has one window, at 0. Raises ValueError for a `step` that leaves gaps.
-    """
-    if num_steps < 1 or not 1 <= step <= window:
-        raise ValueError(f"windows of {window} steps, {step} apart, cannot cover {num_steps} steps without a gap.")
-    last = max(num_steps - window, 0)
-    return np.append(np.arange(0, last, step), last)
-
-
-def join_windows(scores: NDArray[np.floating], starts: NDArray[np.integer], num_steps: int) -> NDArray[np.float64]:
-    """Scores (N, window) of windows at `starts` (N,) -> scores of the series (num_steps,), the mean where they overlap.
-
-    What a window holds behind the end of the series is left out. Raises ValueError where a step has no score.
-    """
-    steps = np.asarray(starts)[:, None] + np.arange(scores.shape[1])
-    inside = steps < num_steps
-    counts = np.bincount(steps[inside], minlength=num_steps)
-    if not counts.all():
-        raise ValueError(f"no window holds step {counts.argmin()} of {num_steps}: take the starts of window_starts.")
-    return np.bincount(steps[inside], weights=scores[inside], minlength=num_steps) / counts
-
-
-def coarsen(series: NDArray[np.floating], factor: int) -> NDArray[np.float64]:
-    """Means of `factor` steps each, (T, C) -> (T / factor, C); a short last group goes on with its last value."""
-    padded = np.pad(series.astype(np.float64), ((0, -len(series) % factor), (0, 0)), mode="edge")
-    return padded.reshape(-1, factor, series.shape[1]).mean(axis=1)
-
-
-def refine(scores: NDArray[np.floating], factor: int, num_steps: int) -> NDArray[np.float64]:
-    """Scores (..., T / factor) of coarsened steps -> scores (..., num_steps), linear between the groups' centres."""
-    return _resample(scores, scores.shape[-1] * factor)[..., :num_steps]
 
 
 def _stretch(config) -> Layout:

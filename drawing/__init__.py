@@ -1,0 +1,1 @@
+"""Reversible ways to draw a series as a picture."""
