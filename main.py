@@ -36,9 +36,9 @@ def _run_all(config: Config) -> None:
     with distributed.writer_first():
         classes = data.classes(config)
 
-    from detector import LAST, open_run
+    from detectors.run import LAST, open_run
+    from detectors.scoring import test
     from metrics.pictures import format_metrics
-    from scoring import test
     from train import train
 
     if data.is_series:
@@ -59,8 +59,8 @@ def _run_all(config: Config) -> None:
     if not distributed.is_writer():
         return
     if data.is_series and config.mode != "train":
-        from eval_smap_timestep import evaluate
-        from export_smap_scores import export
+        from evaluation.evaluate import evaluate
+        from evaluation.ranking import export
 
         export(scores_folder, data.open(config), config.vis_top_k)
         evaluate(scores_folder, data.open(config), config)

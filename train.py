@@ -12,20 +12,20 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from data.pictures import PictureDataset
-from detector import LAST, Run, changed_settings, facts, load_progress, normalisation
-from features import Features
+from detectors.msflow.features import Features
+from detectors.msflow.pyramids import Batch, TrainingPyramids, share_of_batch
+from detectors.run import LAST, Run, changed_settings, facts, load_progress, normalisation
+from detectors.scoring import evaluate_pictures
+from detectors.tracking import Tracker
 from metrics.pictures import format_metrics
 from models.checkpoints import Progress, read_progress, save_checkpoint
 from models.flows import MSFlow, negative_log_likelihood
-from pyramids import Batch, TrainingPyramids, share_of_batch
-from runs import CONFIG_FILE
+from runs.folder import CONFIG_FILE
 from runtime import distributed
 from runtime.errors import InputError, warn
 from runtime.progress import progress_bar
-from scoring import evaluate_pictures
 from settings.effects import DRAWN_BY, TRAINED_BY, course_settings
 from settings.load import Config, save_config
-from tracking import Tracker
 
 
 def learning_rate(config: Config, step: int, steps_per_sub_epoch: int) -> float:

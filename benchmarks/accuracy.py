@@ -18,19 +18,20 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from baselines import BASELINES
-from comparison import PER_CHANNEL, POOLED, SECOND_HALF, Scoring, judge
 from data.telemanom import TelemanomSource
 from datasets import DATASETS
-from detector import open_run
+from detectors.run import open_run
+from detectors.scoring import test
+from evaluation.baselines import BASELINES
+from evaluation.judge import PER_CHANNEL, POOLED, SECOND_HALF, Scoring, judge
+from evaluation.time_steps import timestep_scores
 from metrics.table import Options
-from runs import TRAIN_SCORES, open_scores
+from runs.folder import TRAIN_SCORES
+from runs.scores import open_scores
 from runtime.errors import exit_code
 from runtime.files import atomic_file
-from scoring import test
 from settings.flags import make_parser
 from settings.load import load_config
-from timestep import timestep_scores
 from train import train
 
 HERE = Path(__file__).parent

@@ -13,10 +13,10 @@ from pathlib import Path
 import torch
 
 from benchmarks.variants import Flags, open_variant
-from detector import Run
-from eval_smap_timestep import evaluate
+from detectors.run import Run
+from detectors.scoring import test
+from evaluation.evaluate import evaluate
 from runtime.malloc import keep_freed_memory
-from scoring import test
 from train import train
 
 

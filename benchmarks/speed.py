@@ -34,16 +34,17 @@ from benchmarks.own_process import STEPS, Cost, cost_of
 from benchmarks.variants import Flags, open_variant, return_freed_memory
 from data.pictures import PictureDataset
 from datasets import SMAPDataset
-from detector import Run, normalisation
-from features import Features
+from detectors.msflow.features import Features
+from detectors.run import Run, normalisation
+from detectors.scoring import test
+from evaluation.time_steps import timestep_scores
 from metrics.ranking import auroc
 from models.flows import MSFlow, negative_log_likelihood
-from runs import TRAIN_SCORES, open_scores
+from runs.folder import TRAIN_SCORES
+from runs.scores import open_scores
 from runtime.errors import exit_code
 from runtime.files import atomic_file
 from runtime.malloc import keep_freed_memory
-from scoring import test
-from timestep import timestep_scores
 from train import Loss, PictureBatches, train
 
 ROOT = Path(__file__).resolve().parents[1]

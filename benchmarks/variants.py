@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from datasets import DATASETS
-from detector import Run, open_run
+from detectors.run import Run, open_run
 from models.extractors import Extractor
 from models.parallel import ParallelFlow
 from runtime.malloc import M_MMAP_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, set_malloc

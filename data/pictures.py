@@ -44,7 +44,7 @@ class PictureDataset:
 
     def __getitem__(self, index: int) -> Sample:
         file = self._files[index]
-        picture = read_picture(file.path).convert("RGB").resize((self._width, self._height), Image.Resampling.LANCZOS)
+        picture = _read_picture(file.path).convert("RGB").resize((self._width, self._height), Image.Resampling.LANCZOS)
         colours = np.asarray(picture, dtype=np.float32).transpose(2, 0, 1) / 255
         return (colours - self._mean) / self._std, self.labels[index], self.mask(index)
 
@@ -53,7 +53,7 @@ class PictureDataset:
         path = self._files[index].mask
         if path is None:
             return np.zeros((self._height, self._width), dtype=np.uint8)
-        drawn = np.asarray(read_picture(path).convert("L")) > 0
+        drawn = np.asarray(_read_picture(path).convert("L")) > 0
         resized = Image.fromarray(drawn).resize((self._width, self._height), Image.Resampling.NEAREST)
         return np.asarray(resized, dtype=np.uint8)
 
@@ -72,7 +72,7 @@ def _read_bytes(path: Path) -> bytes:
         raise InputError(f"{path}: is not a readable picture ({error}). Fetch the data again.") from error
 
 
-def read_picture(path: Path) -> Image.Image:
+def _read_picture(path: Path) -> Image.Image:
     try:
         with Image.open(path) as picture:
             picture.load()

@@ -4,12 +4,11 @@ import copy
 import hashlib
 from pathlib import Path
 
-import huggingface_hub
-import safetensors.torch
 import timm
 import torch
 from torch import Tensor, nn
 
+from models.weights import WAYS_ON, first_line, load_file, reach_hub
 from runtime.errors import InputError, unknown_name, warn
 
 # timm's tags of torchvision's first ImageNet weights, those of the original MSFlow
@@ -17,11 +16,6 @@ TORCHVISION_TAGS = {
     name: f"{name}.tv_in1k" for name in ("resnet18", "resnet34", "resnet50", "resnext50_32x4d", "wide_resnet50_2")
 }
 PYRAMID_STAGES = (1, 2, 3)  # layer1, layer2, layer3: strides 4, 8, 16
-HUB_FILE = "model.safetensors"
-WAYS_ON = (
-    "Ways on: --weights PATH with a .pth or .safetensors file fetched elsewhere (torchvision's or timm's names), "
-    "or --weights random to go on with untrained features."
-)
 
 
 class Extractor(nn.Module):
@@ -116,14 +110,14 @@ def build_extractor(name: str, weights: str, seed: int) -> Extractor:
     if weights == "random":
         return Extractor(backbone, f"random (seed {seed})")
     if weights not in ("imagenet", "auto"):
-        _load_file(backbone, Path(weights))
+        load_file(backbone, Path(weights))
         return Extractor(backbone, f"file {weights}")
     tag = TORCHVISION_TAGS.get(name, name)
     try:
-        _reach_hub(tag)
+        reach_hub(tag)
         return Extractor(_create(tag, pretrained=True), f"imagenet ({tag})")
     except Exception as error:  # the hub's client raises a dozen types, some of them private
-        reason = _first_line(error)
+        reason = first_line(error)
     failure = f"the ImageNet weights of {name} could not be downloaded ({reason})."
     if weights == "imagenet":
         raise InputError(f"{failure} {WAYS_ON}")
@@ -136,39 +130,3 @@ def _create(name: str, pretrained: bool = False) -> nn.Module:
         return timm.create_model(name, pretrained=pretrained, features_only=True, out_indices=PYRAMID_STAGES)
     except (AttributeError, AssertionError, IndexError) as error:
         raise InputError(f"extractor {name!r} has no pyramid of feature maps. Choose a ResNet.") from error
-
-
-def _reach_hub(tag: str) -> None:
-    """One request, where the weights are not cached: the hub's client would try for a minute before it gives up."""
-    repository = timm.get_pretrained_cfg(tag).hf_hub_id
-    if not isinstance(huggingface_hub.try_to_load_from_cache(repository, HUB_FILE), str):
-        huggingface_hub.get_hf_file_metadata(huggingface_hub.hf_hub_url(repository, HUB_FILE))
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-
-
-def _load_file(backbone: nn.Module, path: Path) -> None:
-    """Load a .pth or .safetensors file strictly, but for the stages behind the pyramid."""
-    if path.suffix not in (".pth", ".safetensors"):
-        raise InputError(f"weights {str(path)!r}: not imagenet, random, auto or a .pth / .safetensors file. {WAYS_ON}")
-    try:
-        if path.suffix == ".safetensors":
-            tensors = safetensors.torch.load_file(path)
-        else:
-            tensors = torch.load(path, map_location="cpu", weights_only=True)
-            tensors = tensors.get("state_dict", tensors)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such weight file. {WAYS_ON}") from error
-    except Exception as error:  # torch and safetensors raise a dozen types on a damaged file
-        raise InputError(f"{path}: cannot be read as weights ({_first_line(error)}). Fetch it again.") from error
-    expected = backbone.state_dict()
-    missing = [n for n in expected if n not in tensors and not n.endswith("num_batches_tracked")]
-    if missing:
-        raise InputError(f"{path}: lacks {missing[0]} and {len(missing) - 1} more tensors of this extractor.")
-    wrong = [n for n, t in expected.items() if n in tensors and tensors[n].shape != t.shape]
-    if wrong:
-        found, wanted = tuple(tensors[wrong[0]].shape), tuple(expected[wrong[0]].shape)
-        raise InputError(f"{path}: {wrong[0]} has shape {found}, this extractor expects {wanted}.")
-    backbone.load_state_dict({n: tensors.get(n, t) for n, t in expected.items()})

@@ -5,8 +5,8 @@ import pytest
 from conftest import published_folder
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from baselines import BASELINES, MATCH_WINDOW, MIN_SPREAD, RANGE_WINDOW, nearest_window, out_of_range
 from data.telemanom import TelemanomSource
+from evaluation.baselines import BASELINES, MATCH_WINDOW, MIN_SPREAD, RANGE_WINDOW, nearest_window, out_of_range
 
 
 def series(steps: int, seed: int) -> np.ndarray:

@@ -11,9 +11,9 @@ from benchmarks import speed
 from benchmarks.inputs import write_pictures, write_telemetry
 from benchmarks.own_process import evaluate_scores
 from benchmarks.variants import open_variant
-from features import Features
+from detectors.msflow.features import Features
+from detectors.scoring import test as score
 from models.flows import negative_log_likelihood
-from scoring import test as score
 from train import train
 
 

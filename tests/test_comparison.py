@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 import eval_smap_timestep
 import main
-from comparison import HEAVY, LIGHT, PER_CHANNEL, POOLED, SECOND_HALF, Scoring, judge, parts_of, verdict
+from evaluation.judge import HEAVY, LIGHT, PER_CHANNEL, POOLED, SECOND_HALF, Scoring, judge, parts_of, verdict
 from metrics.table import DEFINITIONS, Options
 
 OPTIONS = Options(threshold="q0.9", vus_window=8, bootstrap=50, point_adjust=True)

@@ -20,8 +20,8 @@ from torch.nn import functional as F
 import eval_smap_timestep
 import export_smap_scores
 import main
-import scoring
 import train
+from detectors import scoring
 
 ROOT = Path(main.__file__).parent
 

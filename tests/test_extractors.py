@@ -135,7 +135,7 @@ def test_a_failed_download_names_the_ways_on(monkeypatch: pytest.MonkeyPatch, ca
     def unreachable(tag: str) -> None:
         raise ConnectionError("Name or service not known")
 
-    monkeypatch.setattr(extractors, "_reach_hub", unreachable)
+    monkeypatch.setattr(extractors, "reach_hub", unreachable)
     with pytest.raises(
         InputError, match=r"resnet18 could not be downloaded \(Name or.*--weights PATH.*--weights random"
     ):
@@ -154,7 +154,7 @@ def test_imagenet_asks_timm_for_torchvisions_weights(monkeypatch: pytest.MonkeyP
         asked.append((name, pretrained))
         return create(name, pretrained=False, **options)
 
-    monkeypatch.setattr(extractors, "_reach_hub", lambda tag: None)
+    monkeypatch.setattr(extractors, "reach_hub", lambda tag: None)
     monkeypatch.setattr(extractors.timm, "create_model", spy)
     assert build_extractor("resnet18", "imagenet", 0).weights == "imagenet (resnet18.tv_in1k)"
     assert asked[-1] == ("resnet18.tv_in1k", True)

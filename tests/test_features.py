@@ -9,9 +9,9 @@ import torch
 from conftest import tiny_flags, write_telemanom
 from PIL import Image
 
-import features
-from detector import open_run
-from features import Features
+from detectors.msflow import features
+from detectors.msflow.features import Features
+from detectors.run import open_run
 from runtime.errors import InputError
 from settings.flags import make_parser
 from settings.load import load_config

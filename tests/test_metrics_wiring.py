@@ -13,7 +13,7 @@ from metric_references import (
 )
 from references import slow_auroc, slow_average_precision
 
-from comparison import HEAVY, LIGHT, PER_CHANNEL, POOLED, SECOND_HALF, Result, Scoring, judge
+from evaluation.judge import HEAVY, LIGHT, PER_CHANNEL, POOLED, SECOND_HALF, Result, Scoring, judge
 from metrics.table import DEFINITIONS, Options
 
 THRESHOLD = 1.2

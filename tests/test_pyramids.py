@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from detectors.msflow.pyramids import PyramidMaker, TrainingPyramids
 from drawing.layouts import GramianAngularField, Line
 from drawing.steps import coarsen, refine
+from models.densities import Fleet, FlowHead, GaussianHead, MemoryHead
 from models.extractors import build_extractor
 from models.flows import MSFlow, make_pool
-from models.heads import Fleet, FlowHead, GaussianHead, MemoryHead
-from pyramids import PyramidMaker, TrainingPyramids
 
 FEATURES = [64, 128, 256]
 BLOCKS = [1, 2, 2]

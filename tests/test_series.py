@@ -12,7 +12,7 @@ import eval_smap_timestep
 import main
 import train
 from drawing.layouts import LAYOUTS
-from timestep import combined
+from evaluation.time_steps import combined
 
 VERSION = "msflow_resnet18_avgpool_pl111"
 LENGTHS = {"P-1": (420, 500), "S-1": (90, 1100), "E-1": (600, 800)}

@@ -20,8 +20,8 @@ from conftest import write_telemanom
 from PIL import Image
 from torch.utils.data import DataLoader
 
-import detector
 import main
+from detectors import run
 from models import parallel
 from runtime import errors
 from settings import read
@@ -360,10 +360,10 @@ def test_device(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     assert now.code == 2
     assert re.search(r"(?m)^error: device = cuda: .*--device cpu or auto", now.output)
     assert "Traceback" not in now.output
-    assert detector._device("auto") == detector._device("cpu") == torch.device("cpu")
+    assert run._device("auto") == run._device("cpu") == torch.device("cpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert detector._device("auto") == detector._device("cuda") == torch.device("cuda")
-    assert detector._device("cpu") == torch.device("cpu")
+    assert run._device("auto") == run._device("cuda") == torch.device("cuda")
+    assert run._device("cpu") == torch.device("cpu")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -381,7 +381,7 @@ def test_num_workers(place: Place, base: Outcome, monkeypatch: pytest.MonkeyPatc
         asked.append(num_workers)
         return DataLoader(*args, **options)
 
-    monkeypatch.setattr(detector, "DataLoader", spy)
+    monkeypatch.setattr(run, "DataLoader", spy)
     now = outcome(edited(place.text, num_workers=3), place.folder / "workers")
     assert asked == [3] * 2, "the features of both splits, once"
     assert (now.log, now.scores) == (base.log, base.scores)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from evaluation.alarms import alarms_of, learn_threshold, peaks_over_threshold, write_alarms
 from metrics.events import Alarm
-from thresholds import alarms_of, learn_threshold, peaks_over_threshold, write_alarms
 
 
 @pytest.mark.parametrize(

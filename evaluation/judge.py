@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.alarms import alarms_of, learn_threshold
 from metrics.bootstrap import bootstrap_intervals
 from metrics.events import Alarm
 from metrics.table import Options, Values, step_metrics
-from thresholds import alarms_of, learn_threshold
 
 POOLED, PER_CHANNEL, SECOND_HALF = "pooled", "mean per channel", "second half"
 HEAVY, LIGHT = "channels with most labels", "other channels"

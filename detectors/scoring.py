@@ -8,18 +8,18 @@ import torch
 from numpy.typing import NDArray
 
 from data.pictures import PictureDataset
-from detector import Run, checkpoint_to_test, facts, load_progress, normalisation
-from features import Features
+from detectors.msflow.features import Features
+from detectors.run import Run, checkpoint_to_test, facts, load_progress, normalisation
+from evaluation.time_steps import combined
 from metrics.pictures import picture_metrics
 from models.checkpoints import Progress
 from post_process import add_score_map, log_likelihood_maps, mul_score_map, picture_scores
-from runs import CONFIG_FILE, MAP_NAMES, TRAIN_SCORES, level_map_file, map_file
+from runs.folder import CONFIG_FILE, MAP_NAMES, TRAIN_SCORES, level_map_file, map_file
 from runtime import distributed
 from runtime.arrays import ArrayFile
 from runtime.files import atomic_file, make_folder
 from runtime.progress import progress_bar
 from settings.load import save_config
-from timestep import combined
 
 Maps = Mapping[str, NDArray[np.float32] | ArrayFile]
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from data.pictures import PictureDataset
 from datasets import SMAPDataset
-from detector import Run, load_pictures
+from detectors.run import Run, load_pictures
 from models.extractors import Extractor
 from models.flows import make_pool
 from runtime import distributed

@@ -15,13 +15,13 @@ from torch.utils.data import DataLoader
 
 from data.pictures import PictureDataset
 from datasets import DATASETS, SMAPDataset
+from detectors.msflow.series import SeriesModel
 from models.checkpoints import Progress, load_checkpoint, load_memories, read_progress
 from models.extractors import Extractor, build_extractor
 from models.flows import MSFlow
-from runs import run_folder
+from runs.folder import run_folder
 from runtime.errors import InputError
 from runtime.files import make_folder
-from series import SeriesModel
 from settings.effects import DRAWN_BY, course_settings, score_name
 from settings.load import Config
 
@@ -101,7 +101,7 @@ def normalisation(run: Run) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 def facts(run: Run, progress: Progress) -> dict[str, Any]:
     """What config.json says beside the settings: how the run came about."""
-    root = Path(__file__).parent
+    root = Path(__file__).parents[1]
     git = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
     return {
         "class_name": run.class_name,

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from data.telemanom import TelemanomSource
 from datasets import SeriesData
+from detectors.msflow.pyramids import PyramidMaker, TrainingPyramids
 from drawing.colours import Drawing
 from drawing.layouts import Line, make_layout
 from drawing.steps import coarsen, refine
+from models.densities import Fleet, FlowHead, GaussianHead, MemoryHead
 from models.extractors import Extractor
 from models.flows import MSFlow, make_pool
-from models.heads import Fleet, FlowHead, GaussianHead, MemoryHead
-from pyramids import PyramidMaker, TrainingPyramids
 from runtime.errors import InputError
 from settings.load import Config
 

@@ -16,39 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.telemanom import TelemanomSource
-from datasets import DATASETS
+from runs.folder import CONFIG_FILE, LEVEL_MAPS, MAP_NAMES, level_map_file, map_file
 from runtime.arrays import ArrayFile
 from runtime.errors import InputError
-from settings.flags import make_parser
-from settings.load import Config, load_config, recorded_config
-
-CONFIG_FILE = "config.json"
-TRAIN_SCORES = "train"  # folder beside the scores of the test split with those of the training split
-MAP_NAMES = ("add", "mul")
-LEVEL_MAPS = "maps"  # folder with one file per channel: the raw -log p of every time scale and level, (rows, T)
-
-
-def version(config: Config) -> str:
-    """The name of the model's make, e.g. msflow_wide_resnet50_2_avgpool_pl258."""
-    blocks = "".join(str(n) for n in config.parallel_blocks)
-    layout = "" if config.layout == "stretch" else f"_{config.layout}"
-    return f"msflow_{config.extractor}_{config.pool_type}pool_pl{blocks}{layout}"
-
-
-def run_folder(config: Config, class_name: str, root: Path = Path()) -> Path:
-    """Where the run of a class lies; a relative `work_dir` lies under `root`."""
-    return root / config.work_dir / version(config) / config.dataset / class_name
-
-
-def map_file(scores_folder: Path, name: str) -> Path:
-    """The file of the score maps `name`, add or mul."""
-    return scores_folder / f"anomaly_score_map_{name}.npy"
-
-
-def level_map_file(scores_folder: Path, channel: str) -> Path:
-    """The file of a channel's raw -log p."""
-    return scores_folder / LEVEL_MAPS / f"{channel}.npy"
+from settings.load import Config, recorded_config
 
 
 @dataclass(frozen=True)
@@ -135,33 +106,3 @@ def check_channels(scores: Scores, known: list[str]) -> None:
             f"{scores.folder / 'filenames.npy'}: score files of another data set: {len(strangers)} "
             f"of {len(scores.channels)} channels unknown here, first {strangers[0]!r}. Set --data-path or --scores-dir."
         )
-
-
-def scores_parser(
-    description: str | None, flags: list[str], argv: list[str] | None, switches: dict[str, str] | None = None
-) -> tuple[Path, Config, TelemanomSource, set[str]]:
-    """The command line shared by the two scripts that read scores: scores folder, settings, data set, switches set.
-
-    Without --scores-dir the folder is that of the run which the settings describe; with it, the settings are those
-    the scores were made with. `flags` names the settings that the script lets the command line change, `switches`
-    further flags of its own, name -> help.
-    """
-    shared = ["dataset", "data_path", "class_names", "work_dir", "layout", "extractor", "pool_type", "parallel_blocks"]
-    parser = make_parser(description or "", [*flags, *shared])
-    parser.add_argument(
-        "--root-dir", type=Path, default=Path(), help="folder that relative paths start from (default: .)"
-    )
-    parser.add_argument("--scores-dir", type=Path, help="folder with the score files of a test run")
-    for name, text in (switches or {}).items():
-        parser.add_argument(f"--{name}", action="store_true", help=text)
-    given = vars(parser.parse_args(argv))
-    set_switches = {name for name in switches or {} if given.pop(name.replace("-", "_"))}
-    root, folder, recipe = given.pop("root_dir"), given.pop("scores_dir"), given.pop("config")
-    base = None if folder is None else vars(recorded_config(folder / CONFIG_FILE))
-    config = load_config(recipe, given, base)
-    data = DATASETS[config.dataset]
-    if not data.is_series:
-        raise InputError(f"dataset = {config.dataset}: pictures have no time steps. Choose smap, msl or sample.")
-    if folder is None:
-        folder = run_folder(config, data.classes(config, root)[0], root) / "scores"
-    return folder, config, data.open(config, root), set_switches

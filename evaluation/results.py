@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from comparison import HEAVY, LIGHT, PER_CHANNEL, POOLED, SECOND_HALF, Result, Scoring, verdict
 from data.telemanom import TelemanomSource
+from evaluation.judge import HEAVY, LIGHT, PER_CHANNEL, POOLED, SECOND_HALF, Result, Scoring, verdict
 from metrics.table import DEFINITIONS
 from report import ChannelView, Curve, Report, Table, write_report
-from runs import Scores
+from runs.scores import Scores
 from runtime.files import atomic_file
 from settings.effects import JUDGED_BY
 from settings.load import Config

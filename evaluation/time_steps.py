@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from data.telemanom import TelemanomSource
 from drawing.layouts import Stretch
 from drawing.steps import moving_moments
-from runs import Scores
+from runs.scores import Scores
 from runtime.errors import InputError
 from settings.effects import score_name
 from settings.load import Config

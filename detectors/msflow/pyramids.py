@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from drawing.layouts import Layout, Line
 from drawing.steps import join_windows, window_starts
+from models.densities import GaussianHead
 from models.extractors import Extractor
-from models.heads import GaussianHead
 from runtime import distributed
 
 EXTRACTOR_REACH = 512  # columns on either side that a feature of the deepest level of these ResNets may see

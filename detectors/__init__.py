@@ -1,0 +1,1 @@
+"""Detectors, their training and their scores."""

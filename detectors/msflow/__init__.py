@@ -1,0 +1,1 @@
+"""MSFlow on pictures and on drawn series."""

@@ -1,0 +1,1 @@
+"""From the score files of a run to metrics, alarms and a report."""
