@@ -1,39 +1,67 @@
-"""Data sets: from files to normalised pictures, labels and masks.
+"""Data sets: from a name in default.py to the channels or pictures that are learnt from and scored.
 
-DATASETS is the registry. An entry opens files and hands out, per class and split, a sequence of samples
-(picture (3, H, W) float32, label 0/1, mask (H, W) uint8) with the `filenames` and `labels` of all of them.
-To add a data set, write a class with the four methods of SeriesData or PictureData and give it a name here.
+DATASETS is the registry. A data set says what `kind` it is of, series or pictures, and gives the tasks that the
+settings choose from it: for series one task with all chosen channels, for pictures one for every class. To add one of
+series, write a source (data/source.py) and give it a name here; to add one of pictures, write a function that lists
+files and masks (data/pictures.py).
 """
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from data.labels import LabelRules
+from data.labels import LabelRules, Labels
 from data.pictures import Colours, PictureDataset, PictureFile, Sample, read_mvtec, read_visa
 from data.sample import write_sample
+from data.source import SeriesSource
 from data.telemanom import TelemanomSource
-from drawing.colours import Drawing
-from drawing.layouts import Stretch
+from drawing.colours import Drawing, normalisation
+from drawing.stretch import Stretch
 from runtime.errors import InputError, unknown_name
+from runtime.registry import Registry
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-CONSTANT_STD = 1e-6  # a column that varies less than this is taken as constant and not scaled
+UNKNOWN = -1  # the label of a sample that nobody has labelled
 
 
-class SMAPDataset:
-    """Channels of telemetry in the published format, each drawn as one picture, normalised by `mean` and `std`.
+class Pictures(Protocol):
+    """The pictures of a split in one order: samples (picture (3, H, W) float32, label, mask (H, W) uint8).
 
-    The label of a test channel is 1 where any of its steps is labelled; a mask is zero everywhere, as the labels are
-    per time step. Raises InputError for a channel that is damaged or has fewer columns than asked for.
+    `channels` names what each is of, a series or a class; `rows_alike`: all rows of a picture are alike.
     """
+
+    rows_alike: bool
+    filenames: list[str]
+    labels: list[int]
+    channels: list[str]
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample: ...
+
+    def content_sha256(self) -> str:
+        """SHA-256 of all that decides the samples."""
+
+
+class SeriesPictures:
+    """Channels of telemetry, each drawn as one picture by the layout `stretch`, normalised by `mean` and `std`.
+
+    The label of a test channel is 1 where any of its steps is labelled, and UNKNOWN where nobody labelled it; a mask is
+    zero everywhere, as the labels are per time step. Raises InputError for a channel that is damaged or has fewer
+    columns than asked for.
+    """
+
+    rows_alike = True
 
     def __init__(
         self,
-        source: TelemanomSource,
+        labels: Labels,
         channels: list[str],
         split: str,
         size: tuple[int, int],
@@ -41,13 +69,13 @@ class SMAPDataset:
         mean: Colours,
         std: Colours,
     ) -> None:
-        layout = Stretch(*size)
-        self.rows_alike = True
-        self.filenames = [str(source.path(channel, split)) for channel in channels]
-        self.labels = [int(split == "test" and source.has_anomaly(channel)) for channel in channels]
+        source, layout = labels.source, Stretch(*size)
+        self.filenames = [source.place(channel, split) for channel in channels]
+        self.labels = [picture_label(labels, channel, split) for channel in channels]
+        self.channels = channels
         self._pictures = []
-        for channel in channels:
-            series = (drawing(source, channel, split) - mean) / std
+        for channel, place in zip(channels, self.filenames, strict=True):
+            series = (drawing(source.series(channel, split), f"{place}: channel {channel}") - mean) / std
             self._pictures.append(layout.to_image(series))
 
     def __len__(self) -> int:
@@ -65,110 +93,156 @@ class SMAPDataset:
         return digest.hexdigest()
 
 
+SMAPDataset = SeriesPictures  # the name that people know it by
+
+
+def picture_label(labels: Labels, channel: str, split: str) -> int:
+    """The label of a channel as one sample: 1 anomalous, 0 normal, UNKNOWN. Training series are normal."""
+    found = labels.has_anomaly(channel) if split == "test" else False
+    return UNKNOWN if found is None else int(found)
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesTask:
+    """The chosen `channels` of a source, one class with one detector, and their labels."""
+
+    kind: ClassVar[str] = "series"
+    has_masks: ClassVar[bool] = False
+    splits: ClassVar[tuple[str, ...]] = ("test", "train")  # scored; thresholds are learnt from the latter
+    class_name: str
+    source: SeriesSource
+    channels: list[str]
+    labels: Labels
+
+    def normalisation(self, config: Any) -> tuple[Colours, Colours]:
+        """Mean and standard deviation per colour over all training steps."""
+        drawing, source = Drawing.of(config), self.source
+        return normalisation([drawing(source.series(c, "train"), f"channel {c}") for c in self.channels])
+
+    def pictures(self, config: Any, split: str, mean: Colours, std: Colours) -> SeriesPictures:
+        """Every channel of a split, train or test, as a stretched picture."""
+        return SeriesPictures(self.labels, self.channels, split, config.input_size, Drawing.of(config), mean, std)
+
+
+@dataclass(frozen=True, eq=False)
+class PictureTask:
+    """The pictures of one class. `read` lists the files of a split: "train" holds normal pictures only."""
+
+    kind: ClassVar[str] = "pictures"
+    has_masks: ClassVar[bool] = True
+    splits: ClassVar[tuple[str, ...]] = ("test",)
+    class_name: str
+    folder: Path
+    read: Callable[[Path, str, str], list[PictureFile]]
+
+    @property
+    def channels(self) -> list[str]:
+        """One channel: the class."""
+        return [self.class_name]
+
+    def normalisation(self, config: Any) -> tuple[Colours, Colours]:
+        """ImageNet's mean and standard deviation: what the extractor was trained on."""
+        return IMAGENET_MEAN, IMAGENET_STD
+
+    def pictures(self, config: Any, split: str, mean: Colours, std: Colours) -> PictureDataset:
+        """The pictures of a split, train or test. Raises InputError where there are none, or a mask is missing."""
+        files = self.read(self.folder, self.class_name, split)
+        if not files:
+            raise InputError(f"{self.folder / self.class_name}: has no {split} pictures. Fetch the data again.")
+        for file in files:
+            if file.mask is not None and not file.mask.is_file():
+                raise InputError(f"{file.path}: its mask {file.mask} is missing. Fetch the data again.")
+        return PictureDataset(files, config.input_size, mean, std, self.class_name)
+
+
 class SeriesData:
-    """A registry entry for telemetry: the chosen channels are one class with one model."""
+    """A data set of series: `source` opens a folder, by default the first of `folders` that is there.
 
-    is_series = True
+    `make` writes that folder where there is none.
+    """
 
-    def __init__(self, spacecraft: str, folders: tuple[str, ...], make: Callable[[Path], None] | None = None) -> None:
-        self.spacecraft = spacecraft
-        self.folders = folders
-        self.make = make
+    kind = "series"
 
-    def open(self, config, root: Path = Path()) -> TelemanomSource:
-        """The channels and labels of the data set; default folders lie under `root`."""
-        places = [root / folder for folder in ((config.data_path,) if config.data_path else self.folders)]
+    def __init__(
+        self,
+        source: Callable[[Path], SeriesSource],
+        folders: tuple[str, ...] = (),
+        make: Callable[[Path], None] | None = None,
+    ) -> None:
+        self.source, self.folders, self.make = source, folders, make
+
+    def task(self, config: Any, root: Path = Path()) -> SeriesTask:
+        """The chosen channels. Default folders lie under `root`. Raises InputError for an unknown channel."""
+        folders = (config.data_path,) if config.data_path else self.folders
+        if not folders:
+            raise InputError(f"dataset = {config.dataset}: has no folder of its own. Set --data-path.")
+        places = [root / folder for folder in folders]
         folder = next((place for place in places if place.exists()), places[0])
         if self.make and not folder.exists():
             self.make(folder)
-        rules = LabelRules(config.duplicate_rows, config.labels, config.merge_gap, config.widen)
-        return TelemanomSource(folder, self.spacecraft, rules)
+        source = self.source(folder)
+        channels = _selected(source, config.class_names)
+        rules = LabelRules(config.duplicate_rows, config.interval_ends, config.merge_gap, config.widen)
+        return SeriesTask(_class_name(source, channels), source, channels, Labels(source, rules))
 
-    def classes(self, config, root: Path = Path()) -> list[str]:
-        """One name for the chosen channels: that of the spacecraft for all, else the channels' own."""
-        channels = self.open(config, root).select(config.class_names)
-        if config.class_names == ("all",):
-            return [self.spacecraft]
-        if len(channels) <= 4:
-            return ["_".join(channels)]
-        digest = hashlib.sha256(" ".join(channels).encode()).hexdigest()[:8]
-        return [f"{len(channels)}_channels_{digest}"]
+    def tasks(self, config: Any) -> list[SeriesTask]:
+        """One task: all chosen channels."""
+        return [self.task(config)]
 
-    def channels(self, config) -> list[str]:
-        """The chosen channels, in the order of the label file."""
-        return self.open(config).select(config.class_names)
 
-    def normalisation(self, config, class_name: str) -> tuple[Colours, Colours]:
-        """Mean and standard deviation per colour over all training steps of the chosen channels."""
-        source, drawing = self.open(config), Drawing.of(config)
-        steps = np.concatenate([drawing(source, channel, "train") for channel in self.channels(config)])
-        std = steps.std(axis=0)
-        return tuple(steps.mean(axis=0).tolist()), tuple(np.where(std < CONSTANT_STD, 1.0, std).tolist())
+def _selected(source: SeriesSource, names: tuple[str, ...]) -> list[str]:
+    """The channels named, in the order of the source; `all` names all."""
+    if names == ("all",):
+        return source.channels
+    for name in names:
+        if name not in source.channels:
+            raise unknown_name(f"channel of {source.origin}", name, source.channels)
+    return [channel for channel in source.channels if channel in names]
 
-    def dataset(self, config, class_name: str, split: str, mean: Colours, std: Colours) -> SMAPDataset:
-        """The pictures of a split, train or test."""
-        return SMAPDataset(
-            self.open(config), self.channels(config), split, config.input_size, Drawing.of(config), mean, std
-        )
+
+def _class_name(source: SeriesSource, channels: list[str]) -> str:
+    """The source's name for all of its channels, else the channels' own."""
+    if channels == source.channels:
+        return source.name
+    if len(channels) <= 4:
+        return "_".join(channels)
+    digest = hashlib.sha256(" ".join(channels).encode()).hexdigest()[:8]
+    return f"{len(channels)}_channels_{digest}"
 
 
 class PictureData:
-    """A registry entry for pictures: every class has its own model.
+    """A data set of pictures, a detector for every class; `read` lists the files of a folder, class and split."""
 
-    `read` returns the files of a class and split: "train" holds normal pictures only.
-    """
-
-    is_series = False
+    kind = "pictures"
 
     def __init__(self, name: str, read: Callable[[Path, str, str], list[PictureFile]]) -> None:
-        self.name = name
-        self.read = read
+        self.name, self.read = name, read
 
-    def open(self, config) -> Path:
-        """The folder of the data set. Raises InputError where it is missing."""
+    def tasks(self, config: Any) -> list[PictureTask]:
+        """One task for each chosen class; `all`: every class that has training pictures.
+
+        Raises InputError where the folder or a class is missing.
+        """
         folder = Path(config.data_path or f"data/{self.name}")
         if not folder.is_dir():
             raise InputError(
                 f"{folder}: does not exist. Get the data: python -m data.download {self.name}, or by hand as "
                 "data/README.md says; then set --data-path. Accepted: one folder per class, as published."
             )
-        return folder
-
-    def classes(self, config) -> list[str]:
-        """The chosen classes; `all`: every class that has training pictures."""
-        folder = self.open(config)
-        known = [
-            place.name
-            for place in sorted(folder.iterdir())
-            if place.is_dir() and self.read(folder, place.name, "train")
-        ]
+        places = [place.name for place in sorted(folder.iterdir()) if place.is_dir()]
+        known = [name for name in places if self.read(folder, name, "train")]
         if not known:
             raise InputError(f"{folder}: holds no class with training pictures of {self.name}. See data/README.md.")
         for name in config.class_names:
             if name not in (*known, "all"):
                 raise unknown_name(f"class of {folder}", name, known)
-        return known if "all" in config.class_names else list(config.class_names)
-
-    def normalisation(self, config, class_name: str) -> tuple[Colours, Colours]:
-        """ImageNet's mean and standard deviation: what the extractor was trained on."""
-        return IMAGENET_MEAN, IMAGENET_STD
-
-    def dataset(self, config, class_name: str, split: str, mean: Colours, std: Colours) -> PictureDataset:
-        """The pictures of a class in a split, train or test."""
-        folder = self.open(config)
-        files = self.read(folder, class_name, split)
-        if not files:
-            raise InputError(f"{folder / class_name}: has no {split} pictures. Fetch the data again.")
-        for file in files:
-            if file.mask is not None and not file.mask.is_file():
-                raise InputError(f"{file.path}: its mask {file.mask} is missing. Fetch the data again.")
-        return PictureDataset(files, config.input_size, mean, std)
+        chosen = known if "all" in config.class_names else list(config.class_names)
+        return [PictureTask(name, folder, self.read) for name in chosen]
 
 
-DATASETS: dict[str, SeriesData | PictureData] = {
-    "smap": SeriesData("SMAP", ("data/smap", "1")),
-    "msl": SeriesData("MSL", ("data/smap", "data/msl", "1")),
-    "sample": SeriesData("SAMPLE", ("data/sample",), make=write_sample),
-    "mvtec": PictureData("mvtec", read_mvtec),
-    "visa": PictureData("visa", read_visa),
-}
+DATASETS: Registry[SeriesData | PictureData] = Registry("dataset")
+DATASETS.register("smap", SeriesData(partial(TelemanomSource, spacecraft="SMAP"), ("data/smap", "1")))
+DATASETS.register("msl", SeriesData(partial(TelemanomSource, spacecraft="MSL"), ("data/smap", "data/msl", "1")))
+DATASETS.register("sample", SeriesData(partial(TelemanomSource, spacecraft="SAMPLE"), ("data/sample",), write_sample))
+DATASETS.register("mvtec", PictureData("mvtec", read_mvtec))
+DATASETS.register("visa", PictureData("visa", read_visa))

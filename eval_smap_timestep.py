@@ -12,7 +12,7 @@ import sys
 
 from data.label_check import print_check
 from evaluation.evaluate import evaluate
-from runs.command import scores_parser
+from runs.command import scores_command
 from runtime.errors import exit_code
 from settings.effects import JUDGED_BY
 
@@ -22,11 +22,11 @@ FLAGS = ["save_npy", "report", *JUDGED_BY]  # all other settings stand as the sc
 def run(argv: list[str] | None) -> None:
     """Find the scores, then evaluate them; or check the labels."""
     switches = {"check-labels": "print what is odd about labels and series of the data set, and stop"}
-    scores_folder, config, source, chosen = scores_parser(__doc__, FLAGS, argv, switches)
-    if chosen:
-        print_check(source)
+    command = scores_command(__doc__, FLAGS, argv, switches)
+    if command.switches:
+        print_check(command.task.labels)
     else:
-        evaluate(scores_folder, source, config)
+        evaluate(command.folder, command.task, command.config)
 
 
 def main(argv: list[str] | None = None) -> int:

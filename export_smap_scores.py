@@ -8,14 +8,14 @@ python export_smap_scores.py --scores-dir DIR            the scores in DIR, with
 import sys
 
 from evaluation.ranking import export
-from runs.command import scores_parser
+from runs.command import scores_command
 from runtime.errors import exit_code
 
 
 def run(argv: list[str] | None) -> None:
     """Find the scores, then export them."""
-    scores_folder, config, source, _ = scores_parser(__doc__, ["vis_top_k"], argv)
-    export(scores_folder, source, config.vis_top_k)
+    command = scores_command(__doc__, ["vis_top_k"], argv)
+    export(command.folder, command.task, command.config)
 
 
 def main(argv: list[str] | None = None) -> int:

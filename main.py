@@ -5,26 +5,34 @@
     python main.py --mode test --eval-ckpt FILE      score with a checkpoint, the original MSFlow's included
     python main.py --resume                          continue a stopped training
 
-Settings come from default.py, then the recipe (--config), then the flags below; the last one wins.
+Settings come from default.py, then the recipe (--config), then the flags below; the last one wins. [head=memory] before
+a help text: the setting counts with that head only.
 """
 
 import sys
+from pathlib import Path
 
 from runtime.errors import exit_code
 from runtime.malloc import keep_freed_memory
+from settings.config import Config
+from settings.effects import idle_in_recipe, warn_of_idle
 from settings.flags import make_parser
-from settings.load import Config, load_config
+from settings.load import load_config
 
 
 def run(argv: list[str] | None) -> None:
     """Parse settings, then train and test every class; for series also export and evaluate the scores."""
     flags = vars(make_parser(__doc__).parse_args(argv))
-    config = load_config(flags.pop("config"), flags)
+    recipe = flags.pop("config")
+    config = load_config(recipe, flags)
+    warn_of_idle(config, flags)
 
     keep_freed_memory()
     from runtime import distributed  # here and below, because --help must not wait for NumPy and torch
 
     with distributed.session(config.device):
+        if recipe and (names := idle_in_recipe(config, Path(recipe), flags)):
+            print(f"Set in {recipe}, but without effect here: {', '.join(names)}.")
         _run_all(config)
 
 
@@ -34,38 +42,40 @@ def _run_all(config: Config) -> None:
 
     data = DATASETS[config.dataset]
     with distributed.writer_first():
-        classes = data.classes(config)
+        tasks = data.tasks(config)
 
-    from detectors.run import LAST, open_run
+    from detectors.loop import LAST
+    from detectors.run import open_run
     from detectors.scoring import test
     from metrics.pictures import format_metrics
     from train import train
 
-    if data.is_series:
+    if data.kind == "series":
         print(
             "Series have one label per time step: detection AUROC, localisation AUROC and PRO are not defined for "
             "them and not computed. Time-step metrics follow after the test."
         )
     results = {}
-    for class_name in classes:
-        current = open_run(config, class_name)
-        print(f"{config.dataset} {class_name}  weights: {current.extractor.weights}  folder: {current.folder}")
+    for task in tasks:
+        current = open_run(config, task)
+        weights = current.detector.facts().get("weights", "none")
+        print(f"{config.dataset} {task.class_name}  weights: {weights}  folder: {current.folder}")
         if config.mode != "test":
             train(current)
             print(f"Checkpoint: {current.folder / LAST}")
         if config.mode != "train":
-            scores_folder, results[class_name] = test(current)
+            scores_folder, results[task.class_name] = test(current)
             print(f"Scores: {scores_folder}")
-    if not distributed.is_writer():
+    if not distributed.is_writer() or not results:
         return
-    if data.is_series and config.mode != "train":
+    if data.kind == "series":
         from evaluation.evaluate import evaluate
         from evaluation.ranking import export
 
-        export(scores_folder, data.open(config), config.vis_top_k)
-        evaluate(scores_folder, data.open(config), config)
-    elif results and not data.is_series:
-        print(f"Weights: {current.extractor.weights}")
+        export(scores_folder, task, config)
+        evaluate(scores_folder, task, config)
+    else:
+        print(f"Weights: {weights}")
         for class_name, metrics in results.items():
             print(f"{class_name:>12}  {format_metrics(metrics)}")
 

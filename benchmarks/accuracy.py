@@ -18,13 +18,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from data.telemanom import TelemanomSource
-from datasets import DATASETS
+from datasets import DATASETS, SeriesTask
 from detectors.run import open_run
 from detectors.scoring import test
 from evaluation.baselines import BASELINES
 from evaluation.judge import PER_CHANNEL, POOLED, SECOND_HALF, Scoring, judge
-from evaluation.time_steps import timestep_scores
+from evaluation.time_steps import scores_of_steps
 from metrics.table import Options
 from runs.folder import TRAIN_SCORES
 from runs.scores import open_scores
@@ -105,21 +104,21 @@ def run_row(row: Row, dataset: str, seed: int, arguments: argparse.Namespace) ->
     settings.pop("config")
     config = load_config(HERE.parent / recipe, settings)
     started = time.monotonic()
-    run = open_run(config, dataset.upper())
+    (task,) = DATASETS[dataset].tasks(config)
+    run = open_run(config, task)
     train(run)
     folder, _ = test(run)
     seconds = time.monotonic() - started
-    source: TelemanomSource = DATASETS[dataset].open(config)
     scores = open_scores(folder)
-    found = timestep_scores(scores, open_scores(folder / TRAIN_SCORES), source, config)
+    found = scores_of_steps(scores, open_scores(folder / TRAIN_SCORES), task.source, config)
     facts = (row.name, dataset, seed, arguments.weights_name)
     command = f"uv run main.py --config {recipe} {' '.join(flags)}"
-    return Result(*facts, *_metrics(Scoring(row.name, scores.channels, *found), source), round(seconds, 1), command)
+    return Result(*facts, *_metrics(Scoring(row.name, scores.channels, *found), task), round(seconds, 1), command)
 
 
-def _metrics(scoring: Scoring, source: TelemanomSource) -> list[float]:
+def _metrics(scoring: Scoring, task: SeriesTask) -> list[float]:
     """ROC AUC and average precision of each part of COLUMNS."""
-    labels = [source.timestep_labels(channel) for channel in scoring.channels]
+    labels = [task.labels.steps(channel) for channel in scoring.channels]
     parts = judge(scoring, labels, RANKS_ONLY).parts
     return [round(parts[part][metric], 4) for part, _ in COLUMNS for metric in ("roc_auc", "average_precision")]
 
@@ -127,15 +126,15 @@ def _metrics(scoring: Scoring, source: TelemanomSource) -> list[float]:
 def trivial_rows(dataset: str, data_path: str) -> list[Result]:
     """The trivial scores of eval_smap_timestep.py."""
     config = load_config(flags={"dataset": dataset, "data_path": data_path})
-    source: TelemanomSource = DATASETS[dataset].open(config)
-    results = []
+    task = DATASETS[dataset].task(config)
+    source, results = task.source, []
     for name, baseline in BASELINES.items():
         started = time.monotonic()
         pairs = [baseline(source.series(c, "train"), source.series(c, "test")) for c in source.channels]
         scoring = Scoring(name, source.channels, [test for _, test in pairs], [train for train, _ in pairs])
         seconds = round(time.monotonic() - started, 1)
         command = f"uv run eval_smap_timestep.py --config configs/{dataset}_line.py"
-        results.append(Result(name, dataset, 0, "none", *_metrics(scoring, source), seconds, command))
+        results.append(Result(name, dataset, 0, "none", *_metrics(scoring, task), seconds, command))
     return results
 
 

@@ -22,7 +22,7 @@ from train import train
 
 def evaluate_scores(run: Run) -> None:
     """Judge what `test` left, report included."""
-    evaluate(run.folder / "scores", run.data.open(run.config), run.config)
+    evaluate(run.folder / "scores", run.task, run.config)
 
 
 STEPS = {"train": train, "test": test, "evaluate": evaluate_scores}

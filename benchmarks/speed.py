@@ -6,9 +6,9 @@
 
 Plain: the extractor in every step at full height, FrEIA 0.2's blocks with their dense permutations, float32, no cache.
 Ours: features once, permutations by index, channels-last, freed memory kept; in float32, and with amp. Both go through
-train.py and scoring.py as they stand, from the same start; losses and ROC AUCs must agree before a ratio is printed.
-All in one process, but for peak memory, growth, and test mode as a command. Random weights. Writes its tables to
-benchmarks/speed.md.
+train.py and detectors/scoring.py as they stand, from the same start; losses and ROC AUCs must agree before a ratio is
+printed. All in one process, but for peak memory, growth, and test mode as a command. Random weights. Writes its tables
+to benchmarks/speed.md.
 """
 
 import argparse
@@ -31,13 +31,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.inputs import write_pictures, write_telemetry
 from benchmarks.own_process import STEPS, Cost, cost_of
-from benchmarks.variants import Flags, open_variant, return_freed_memory
-from data.pictures import PictureDataset
-from datasets import SMAPDataset
-from detectors.msflow.features import Features
-from detectors.run import Run, normalisation
+from benchmarks.variants import Flags, flow_of, open_variant, return_freed_memory
+from datasets import Pictures
+from detectors.loop import Loss
+from detectors.msflow.features import PictureBatches
+from detectors.run import Run
 from detectors.scoring import test
-from evaluation.time_steps import timestep_scores
+from evaluation.time_steps import scores_of_steps
 from metrics.ranking import auroc
 from models.flows import MSFlow, negative_log_likelihood
 from runs.folder import TRAIN_SCORES
@@ -45,7 +45,7 @@ from runs.scores import open_scores
 from runtime.errors import exit_code
 from runtime.files import atomic_file
 from runtime.malloc import keep_freed_memory
-from train import Loss, PictureBatches, train
+from train import train
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = Path(__file__).with_name("speed.md")
@@ -95,15 +95,15 @@ def one_round(variant: Variant) -> None:
     pictures = training_pictures(run)
     shutil.rmtree(run.folder / "features", ignore_errors=True)
     if run.config.feature_cache:
-        variant.timed("features of the training split, once", lambda: Features(run, pictures, "train"))
-    run.flow.load_state_dict(variant.start)
+        variant.timed("features of the training split, once", lambda: run.detector.opened(pictures, "train"))
+    flow_of(run).load_state_dict(variant.start)
     variant.timed("training", lambda: train(run))
     record = json.loads((run.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()[0])
     variant.seconds.setdefault("training sub-epoch", []).append(record["seconds"])
     variant.loss = record["loss"]
-    batches = PictureBatches(Features(run, pictures, "train"), run.config.batch_size)
-    variant.timed("training step", lambda: Loss(run.flow)(next(batches.batches(0))).backward())
-    run.flow.zero_grad(set_to_none=True)
+    batches = PictureBatches(run.detector.opened(pictures, "train"), run.detector.density, run.config.batch_size, 0.0)
+    variant.timed("training step", lambda: Loss(run.detector.density)(next(batches.batches(0))).backward())
+    flow_of(run).zero_grad(set_to_none=True)
     metrics: list[dict[str, float | None]] = []
     shutil.rmtree(run.folder / "features" / "test", ignore_errors=True)  # a training of pictures makes them too
     variant.timed("test mode, features new", lambda: metrics.append(test(run)[1]))
@@ -112,17 +112,17 @@ def one_round(variant: Variant) -> None:
     variant.auroc = metrics[0]["localisation"] if metrics[0] else pooled_auroc(run)
 
 
-def training_pictures(run: Run) -> PictureDataset | SMAPDataset:
+def training_pictures(run: Run) -> Pictures:
     """The pictures of the training split."""
-    return run.data.dataset(run.config, run.class_name, "train", *normalisation(run))
+    return run.task.pictures(run.config, "train", *run.detector.normalisation())
 
 
 def pooled_auroc(run: Run) -> float:
     """Time-step ROC AUC of the scores that a test left."""
-    source, folder = run.data.open(run.config), run.folder / "scores"
+    folder = run.folder / "scores"
     scores = open_scores(folder)
-    steps, _ = timestep_scores(scores, open_scores(folder / TRAIN_SCORES), source, run.config)
-    labels = [source.timestep_labels(channel) for channel in scores.channels]
+    steps, _ = scores_of_steps(scores, open_scores(folder / TRAIN_SCORES), run.task.source, run.config)
+    labels = [run.task.labels.steps(channel) for channel in scores.channels]
     return auroc(np.concatenate(labels), np.concatenate(steps))
 
 
@@ -134,7 +134,7 @@ def compared(title: str, flags: Flags, rounds: int) -> str:
     variants = {}
     for name, (plain, _) in VARIANTS.items():
         run = open_variant(variant_flags(flags, name), plain)
-        start = {key: tensor.clone() for key, tensor in run.flow.state_dict().items()}
+        start = {key: tensor.clone() for key, tensor in flow_of(run).state_dict().items()}
         variants[name] = Variant(run, start)
     for number in range(rounds):
         for name, variant in variants.items():
@@ -155,8 +155,8 @@ def compared(title: str, flags: Flags, rounds: int) -> str:
     lines += [f"| ROC AUC | {' | '.join(f'{variant.auroc:.4f}' for variant in variants.values())} | | |"]
     start = second_start(variant_flags(flags, "float32"))
     run = reference.run
-    if run.data.is_series:  # two batches have the peak of all
-        flags = (*flags, "--class-names", *run.data.channels(run.config)[: 2 * run.config.batch_size])
+    if run.task.kind == "series":  # two batches have the peak of all
+        flags = (*flags, "--class-names", *run.task.channels[: 2 * run.config.batch_size])
     for step, words in (("train", "training"), ("test", "test mode")):
         peaks = [cost_of(step, variant_flags(flags, name), plain).peak for name, (plain, _) in VARIANTS.items()]
         lines.append(_row(f"peak memory, {words}", peaks, "GB"))
@@ -200,25 +200,25 @@ def variant_flags(flags: Flags, name: str) -> Flags:
 def flows_alone(variants: dict[str, Variant]) -> str:
     """A training step of the flows without their features, and its rate beside that of torch.matmul, in words."""
     run = variants["float32"].run
-    levels = Features(run, training_pictures(run), "train").levels(list(range(run.config.batch_size)))
+    levels = run.detector.opened(training_pictures(run), "train").levels(list(range(run.config.batch_size)))
 
     def step(flow: MSFlow) -> None:
         negative_log_likelihood(*flow.transform(levels)).backward()
         flow.zero_grad(set_to_none=True)
 
     with FlopCounterMode(display=False) as counter:
-        step(run.flow)
+        step(flow_of(run))
     told = []
     for name, dtype in (("float32", torch.float32), ("amp", torch.bfloat16)):
-        seconds = _median_seconds(lambda name=name: step(variants[name].run.flow))
+        seconds = _median_seconds(lambda name=name: step(flow_of(variants[name].run)))
         rate, limit = counter.get_total_flops() / seconds, matmul_rate(run.device, dtype)
         told.append(
             f"{name} {seconds:.2f} s, {rate / 1e9:.0f} GFLOP/s, {rate / limit:.0%} of torch.matmul's in {dtype}"
         )
-    once = _median_seconds(lambda: step(run.flow))
-    for flow in run.flow.parallel_flows:
+    once = _median_seconds(lambda: step(flow_of(run)))
+    for flow in flow_of(run).parallel_flows:
         flow.recompute = True
-    twice = _median_seconds(lambda: step(run.flow))
+    twice = _median_seconds(lambda: step(flow_of(run)))
     return f"A training step of the flows alone: {'; '.join(told)}; with `recompute` {twice / once:.2f} times as long."
 
 
@@ -226,7 +226,7 @@ def second_start(flags: Flags) -> str:
     """What is kept of the features, and how long a run takes to start that finds them, in words."""
     started = time.perf_counter()
     run = open_variant(flags)
-    Features(run, training_pictures(run), "train")
+    run.detector.opened(training_pictures(run), "train")
     seconds = time.perf_counter() - started
     size = sum(path.stat().st_size for path in (run.folder / "features" / "train").iterdir())
     return f"Features of the training split: {size / 1e6:.1f} MB; a second run has them after {seconds:.1f} s."

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from datasets import DATASETS
 from detectors.run import Run, open_run
 from models.extractors import Extractor
+from models.flows import MSFlow
 from models.parallel import ParallelFlow
 from runtime.malloc import M_MMAP_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, set_malloc
 from settings.flags import make_parser
@@ -42,7 +43,7 @@ class PlainParallelFlow(nn.Module):
             self._blocks.append(plain)
 
     def forward(
-        self, x: Tensor, channels: Tensor | None = None, offsets: Tensor | None = None
+        self, x: Tensor, channels: Tensor | None = None, offsets: Tensor | None = None, rows_alike: bool = False
     ) -> tuple[Tensor, Tensor]:
         """(B, C, H, W) -> z (B, C, H, W), log|det dz/dx| (B,)."""
         condition = self.condition(x, channels, offsets).expand(len(x), -1, -1, -1)
@@ -62,6 +63,11 @@ class PlainExtractor(Extractor):
         return self.backbone(pictures)
 
 
+def flow_of(run: Run) -> MSFlow:
+    """The flow of a run whose head it is."""
+    return run.detector.density.flow
+
+
 def return_freed_memory() -> None:
     """Undo `malloc.keep_freed_memory`: large blocks go back to the system, from the size on that glibc ends up with."""
     set_malloc({M_MMAP_MAX: 65536, M_MMAP_THRESHOLD: 2**25, M_TRIM_THRESHOLD: 2**26})
@@ -72,12 +78,15 @@ def open_variant(flags: Flags, plain: bool = False) -> Run:
     few = ("--weights", "random", "--meta-epochs", "1", "--sub-epochs", "1")
     given = vars(make_parser("").parse_args([*few, *flags, *(("--no-feature-cache",) if plain else ())]))
     config = load_config(given.pop("config"), given)
-    (class_name,) = DATASETS[config.dataset].classes(config)
-    run = open_run(config, class_name)
+    (task,) = DATASETS[config.dataset].tasks(config)
+    run = open_run(config, task)
     if plain:
-        run.extractor = PlainExtractor(run.extractor.backbone, run.extractor.weights)
-        for parameter in run.extractor.parameters():  # .to(memory_format) leaves the strides of 1x1 kernels as they are
+        model = run.detector
+        model.extractor = PlainExtractor(model.extractor.backbone, model.extractor.weights)
+        for (
+            parameter
+        ) in model.extractor.parameters():  # .to(memory_format) leaves the strides of 1x1 kernels as they are
             parameter.data = parameter.data.clone(memory_format=torch.contiguous_format)
-        parallel = [PlainParallelFlow(flow, config.clamp_alpha) for flow in run.flow.parallel_flows]
-        run.flow.parallel_flows = nn.ModuleList(parallel)
+        parallel = [PlainParallelFlow(flow, config.clamp_alpha) for flow in flow_of(run).parallel_flows]
+        flow_of(run).parallel_flows = nn.ModuleList(parallel)
     return run

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from data.labels import Interval, LabelRow
-from data.telemanom import TelemanomSource
+from data.labels import Interval, LabelRow, Labels
+from data.source import SeriesSource
 
 SHORT_TRAIN = 500
 SCALE_TOLERANCE = 1e-3  # the published scaling to [-1, 1] is exact to three decimals
@@ -82,11 +82,12 @@ def check_series(channel: str, train: NDArray, test: NDArray) -> dict[str, str]:
     return odd
 
 
-def check_labels(source: TelemanomSource) -> list[Finding]:
-    """Everything odd about the label rows and the series of a source, and how its labelled steps are spread.
+def check_labels(labels: Labels) -> list[Finding]:
+    """Everything odd about the label rows and the series of their source, and how its labelled steps are spread.
 
     Raises InputError where a series is missing or damaged.
     """
+    source, rows = labels.source, _rows(labels.source)
     num_steps, of_series, test_arrays = {}, defaultdict(list), defaultdict(list)
     shares, late, positives = [], 0, {}
     for channel in source.channels:
@@ -95,15 +96,16 @@ def check_labels(source: TelemanomSource) -> list[Finding]:
         for title, text in check_series(channel, train, test).items():
             of_series[title] += [text] if text else []
         test_arrays[test.tobytes()].append(channel)
-        labels = source.timestep_labels(channel)
-        positives[channel] = int(labels.sum())
-        shares.append(f"{channel} {labels.mean():.1%}")
-        late += int(labels[len(labels) // 2 :].sum())
+        labelled = labels.steps(channel)
+        if labelled is not None:
+            positives[channel] = int(labelled.sum())
+            shares.append(f"{channel} {labelled.mean():.1%}")
+            late += int(labelled[len(labelled) // 2 :].sum())
     total = sum(positives.values())
     alike = [" = ".join(same) for same in test_arrays.values() if len(same) > 1]
     return [
-        *check_rows(source.rows, num_steps),
-        Finding("series without a label row", source.unlabelled_files()),
+        *check_rows(rows, num_steps),
+        Finding("series without a label row", source.unlabelled()),
         *(Finding(title, found) for title, found in of_series.items()),
         Finding("channels with the same test series", alike),
         Finding("share of labelled steps per channel", shares),
@@ -111,10 +113,14 @@ def check_labels(source: TelemanomSource) -> list[Finding]:
     ]
 
 
-def print_check(source: TelemanomSource) -> None:
+def _rows(source: SeriesSource) -> list[LabelRow]:
+    return [row for channel in source.channels for row in source.label_rows(channel) or ()]
+
+
+def print_check(labels: Labels) -> None:
     """Print what `check_labels` finds, one heading per oddity, those that nothing has at the end."""
-    findings = check_labels(source)
-    print(f"{source.label_path}: {len(source.rows)} rows, {len(source.channels)} channels")
+    findings, source = check_labels(labels), labels.source
+    print(f"{source.origin}: {len(_rows(source))} rows, {len(source.channels)} channels")
     for finding in findings:
         if finding.found:
             count = f" ({len(finding.found)})" if len(finding.found) > 1 else ""

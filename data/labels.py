@@ -1,13 +1,21 @@
-"""Labelled intervals of time steps: the rows of a label file and the rules that read them.
+"""Labelled intervals of time steps: the rows of a label file, the rules that read them, and the steps they label.
 
 Intervals are (start, end) in time steps from 0, inclusive at both ends, unless a rule says otherwise.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from runtime.errors import warn
+
+if TYPE_CHECKING:
+    from data.source import SeriesSource
 
 Interval = tuple[int, int]
 
@@ -26,7 +34,7 @@ class LabelRules:
     """How label rows become labelled steps; the fields are the settings of the same names in default.py."""
 
     duplicate_rows: str
-    labels: str
+    interval_ends: str
     merge_gap: int
     widen: int
 
@@ -42,14 +50,14 @@ class LabelRules:
         fewer than `merge_gap` normal steps are closed, and every interval grows by `widen` steps on both sides.
         """
         kept = [clipped(interval, num_steps) for interval in self.chosen(rows)]
-        shortened = [(start, end - (self.labels == "exclusive")) for start, end in kept]
+        shortened = [(start, end - (self.interval_ends == "exclusive")) for start, end in kept]
         merged = [(start, end) for start, end in shortened if start <= end]
         if self.merge_gap:
             merged = _merge(merged, self.merge_gap)
         return [clipped((start - self.widen, end + self.widen), num_steps) for start, end in merged]
 
 
-AS_PUBLISHED = LabelRules(duplicate_rows="last", labels="inclusive", merge_gap=0, widen=0)
+AS_PUBLISHED = LabelRules(duplicate_rows="last", interval_ends="inclusive", merge_gap=0, widen=0)
 
 
 def clipped(interval: Interval, num_steps: int) -> Interval:
@@ -74,3 +82,39 @@ def step_labels(intervals: Iterable[Interval], num_steps: int) -> NDArray[np.uin
     for start, end in intervals:
         labels[start : end + 1] = 1
     return labels
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """What is labelled of the test series of a source, read by `rules`. None stands for a channel without labels."""
+
+    source: SeriesSource
+    rules: LabelRules = AS_PUBLISHED
+
+    def has_anomaly(self, channel: str) -> bool | None:
+        """Whether any interval of the channel is labelled."""
+        rows = self.source.label_rows(channel)
+        return None if rows is None else bool(self.rules.chosen(rows))
+
+    def intervals(self, channel: str) -> list[Interval] | None:
+        """Labelled intervals, inclusive and inside the series.
+
+        Warns where one was reversed and is dropped, or reached outside and is clipped.
+        """
+        rows = self.source.label_rows(channel)
+        if rows is None:
+            return None
+        num_steps = self.source.num_steps(channel, "test")
+        written = self.rules.chosen(rows)
+        changed = [x for x in written if x != clipped(x, num_steps) or np.diff(x) < 0]
+        if changed:
+            warn(
+                f"{self.source.origin}: channel {channel}: {len(changed)} interval(s) reversed or outside its "
+                f"{num_steps} steps, clipped: {changed}."
+            )
+        return self.rules.intervals(rows, num_steps)
+
+    def steps(self, channel: str) -> NDArray[np.uint8] | None:
+        """Labels (T,) of the test series: 1 inside a labelled interval, else 0."""
+        intervals = self.intervals(channel)
+        return None if intervals is None else step_labels(intervals, self.source.num_steps(channel, "test"))

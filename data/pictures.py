@@ -14,6 +14,7 @@ from runtime.errors import InputError
 VISA_COLUMNS = {"object", "split", "image", "mask"}
 
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
+DEEP = 65535  # the white of a picture with 16 bits
 
 Sample = tuple[NDArray[np.float32], int, NDArray[np.uint8]]
 
@@ -31,10 +32,14 @@ class PictureFile:
 class PictureDataset:
     """Pictures of one class, resized to `size`, normalised by `mean` and `std`; masks are 1 where they are not 0."""
 
-    def __init__(self, files: list[PictureFile], size: tuple[int, int], mean: Colours, std: Colours) -> None:
-        self.rows_alike = False
+    rows_alike = False
+
+    def __init__(
+        self, files: list[PictureFile], size: tuple[int, int], mean: Colours, std: Colours, class_name: str = ""
+    ) -> None:
         self.filenames = [str(file.path) for file in files]
         self.labels = [int(file.mask is not None) for file in files]
+        self.channels = [class_name] * len(files)
         self._files = files
         self._height, self._width = size
         self._mean, self._std = np.float32(mean)[:, None, None], np.float32(std)[:, None, None]
@@ -43,9 +48,7 @@ class PictureDataset:
         return len(self._files)
 
     def __getitem__(self, index: int) -> Sample:
-        file = self._files[index]
-        picture = _read_picture(file.path).convert("RGB").resize((self._width, self._height), Image.Resampling.LANCZOS)
-        colours = np.asarray(picture, dtype=np.float32).transpose(2, 0, 1) / 255
+        colours = _read_colours(self._files[index].path, (self._width, self._height)).transpose(2, 0, 1) / 255
         return (colours - self._mean) / self._std, self.labels[index], self.mask(index)
 
     def mask(self, index: int) -> NDArray[np.uint8]:
@@ -63,6 +66,23 @@ class PictureDataset:
         for file in self._files:
             digest.update(_read_bytes(file.path))
         return digest.hexdigest()
+
+
+def _read_colours(path: Path, size: tuple[int, int]) -> NDArray[np.float32]:
+    """A picture (height, width, 3) of `size`, width and height, in 0..255 whatever its depth is."""
+    picture = _read_picture(path)
+    if picture.mode in ("F", "I") or picture.mode.startswith("I;16"):
+        values = np.asarray(picture, dtype=np.float32)
+        deepest = 1.0 if picture.mode == "F" else DEEP
+        low, high = float(values.min()), float(values.max())
+        if not 0 <= low <= high <= deepest:
+            raise InputError(
+                f"{path}: has pixels from {low:.4g} to {high:.4g}, expected 0 to {deepest:g} in a picture of mode "
+                f"{picture.mode}. Save it with 8 or 16 bits."
+            )
+        grey = Image.fromarray(values * np.float32(255 / deepest)).resize(size, Image.Resampling.LANCZOS)
+        return np.repeat(np.asarray(grey)[:, :, None], 3, axis=2)
+    return np.asarray(picture.convert("RGB").resize(size, Image.Resampling.LANCZOS), dtype=np.float32)
 
 
 def _read_bytes(path: Path) -> bytes:

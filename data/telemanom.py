@@ -8,13 +8,14 @@ value, the others 0/1 commands. Intervals of `anomaly_sequences` are inclusive a
 import csv
 import json
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.labels import AS_PUBLISHED, Interval, LabelRow, LabelRules, clipped, step_labels
-from runtime.errors import InputError, unknown_name, warn
+from data.labels import Interval, LabelRow
+from data.source import as_series
+from runtime.errors import InputError
 
 LABEL_FILE = "labeled_anomalies.csv"
 NESTINGS = ("", "data", "data/data")
@@ -25,89 +26,54 @@ ACCEPTED = (
 
 
 class TelemanomSource:
-    """The channels of one spacecraft: `channels` in the order of the label file, its `rows` read by `rules`.
+    """The channels of one spacecraft, `channels` in the order of the label file, a data source (data/source.py).
 
     Raises InputError where the folder or its label file is not as published.
     """
 
-    def __init__(self, folder: Path, spacecraft: str, rules: LabelRules = AS_PUBLISHED) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, spacecraft: str) -> None:
+        self.folder, self.name = folder, spacecraft
         self.arrays_folder = _find(folder, lambda place: (place / "train").is_dir() and (place / "test").is_dir())
         self.label_path = _find(folder, lambda place: (place / LABEL_FILE).is_file()) / LABEL_FILE
-        self.rules = rules
+        self.origin = str(self.label_path)
         everything = _read_rows(self.label_path)
         self._labelled_names = {row.channel for rows in everything.values() for row in rows}
-        self.rows = everything.get(spacecraft, [])
-        self.channels = list(dict.fromkeys(row.channel for row in self.rows))
+        self._rows: dict[str, list[LabelRow]] = {}
+        for row in everything.get(spacecraft, []):
+            self._rows.setdefault(row.channel, []).append(row)
+        self.channels = list(self._rows)
         if not self.channels:
             raise InputError(f"{self.label_path}: has no row of spacecraft {spacecraft}. Choose another --data-path.")
 
-    def select(self, names: tuple[str, ...]) -> list[str]:
-        """The channels named, in the order of the label file; `all` names all. Raises InputError for an unknown one."""
-        if names == ("all",):
-            return self.channels
-        for name in names:
-            if name not in self.channels:
-                raise unknown_name(f"channel of {self.label_path}", name, self.channels)
-        return [channel for channel in self.channels if channel in names]
-
-    def path(self, channel: str, split: str) -> Path:
-        """The file of a channel in `split`, train or test."""
-        return self.arrays_folder / split / f"{channel}.npy"
-
-    def series(self, channel: str, split: str) -> NDArray[np.floating]:
-        """The channel's array (T, D). Raises InputError where the file is missing, damaged or not finite."""
-        path = self.path(channel, split)
-        series = _read_array(path)
-        if series.ndim != 2 or series.dtype.kind not in "fiub":
-            raise InputError(f"{path}: is {series.dtype} of shape {series.shape}, expected numbers of shape (T, D).")
-        if series.size == 0:
-            raise InputError(f"{path}: is empty, of shape {series.shape}. Remove the channel from {self.label_path}.")
-        broken = np.flatnonzero(~np.isfinite(series).all(axis=1))
-        if len(broken):
-            value = series[broken[0]][~np.isfinite(series[broken[0]])][0]
-            raise InputError(
-                f"{path}: channel {channel} has {value} at step {broken[0]} (and {len(broken) - 1} more steps). "
-                "Fill or cut the gaps first."
-            )
-        return series
+    def series(self, channel: str, split: str) -> NDArray[np.float64]:
+        """The channel's array (T, D). Raises InputError where the file is missing, damaged or no finite series."""
+        place = self.place(channel, split)
+        return as_series(_read_array(Path(place)), f"{place}: channel {channel}")
 
     def num_steps(self, channel: str, split: str) -> int:
         """The length T of a channel, without reading its values."""
-        return len(_read_array(self.path(channel, split), mmap_mode="r"))
+        return len(_read_array(Path(self.place(channel, split)), mmap_mode="r"))
 
-    def unlabelled_files(self) -> list[str]:
+    def columns(self, channel: str) -> list[str]:
+        """The telemetry value, then commands."""
+        num_columns = _read_array(Path(self.place(channel, "train")), mmap_mode="r").shape[1]
+        return ["telemetry value", *(f"column {number}" for number in range(1, num_columns))]
+
+    def times(self, channel: str, split: str) -> None:
+        """Published without times: steps are counted."""
+
+    def label_rows(self, channel: str) -> list[LabelRow]:
+        """The rows of the label file that name the channel."""
+        return self._rows[channel]
+
+    def place(self, channel: str, split: str) -> str:
+        """The path of the channel's file."""
+        return str(self.arrays_folder / split / f"{channel}.npy")
+
+    def unlabelled(self) -> list[str]:
         """The names of series files of either split that no row of the label file names, of any spacecraft."""
         files = {path.stem for split in ("train", "test") for path in (self.arrays_folder / split).glob("*.npy")}
         return sorted(files - self._labelled_names)
-
-    def _rows_of(self, channel: str) -> list[LabelRow]:
-        return [row for row in self.rows if row.channel == channel]
-
-    def has_anomaly(self, channel: str) -> bool:
-        """Whether any interval of the channel's test series is labelled."""
-        return bool(self.rules.chosen(self._rows_of(channel)))
-
-    def intervals(self, channel: str) -> list[Interval]:
-        """Labelled intervals of the test series, inclusive and inside it.
-
-        Warns where one was reversed and is dropped, or reached outside and is clipped.
-        """
-        rows, num_steps = self._rows_of(channel), self.num_steps(channel, "test")
-        written = self.rules.chosen(rows)
-        changed = [
-            interval for interval in written if interval != clipped(interval, num_steps) or np.diff(interval) < 0
-        ]
-        if changed:
-            warn(
-                f"{self.label_path}: channel {channel}: {len(changed)} interval(s) reversed or outside its "
-                f"{num_steps} steps, clipped: {changed}."
-            )
-        return self.rules.intervals(rows, num_steps)
-
-    def timestep_labels(self, channel: str) -> NDArray[np.uint8]:
-        """Labels (T,) of the test series: 1 inside a labelled interval, else 0."""
-        return step_labels(self.intervals(channel), self.num_steps(channel, "test"))
 
 
 def _find(folder: Path, fits: Callable[[Path], bool]) -> Path:
@@ -147,10 +113,18 @@ def _read_rows(path: Path) -> dict[str, list[LabelRow]]:
         rows: dict[str, list[LabelRow]] = {}
         for row in table:
             where = f"{path}, line {table.line_num}, channel {row['chan_id']}"
+            _check_name(row["chan_id"], where)
             intervals = tuple(_parse_intervals(row["anomaly_sequences"], where))
             length = _parse_length(row.get("num_values"), where)
             rows.setdefault(row["spacecraft"], []).append(LabelRow(row["chan_id"], intervals, length))
         return rows
+
+
+def _check_name(channel: str, where: str) -> None:
+    """A name is part of a path: it must not lead out of the folder."""
+    parts = PureWindowsPath(channel)  # takes / and \\ for separators
+    if not channel or parts.anchor or ".." in parts.parts:
+        raise InputError(f"{where}: chan_id is a path that leads out of the folder. Rename the channel.")
 
 
 def _parse_length(text: str | None, where: str) -> int | None:

@@ -1,1 +1,7 @@
-"""Detectors, their training and their scores."""
+"""Detectors, their training and their scores: which there are."""
+
+from runtime.registry import Registry
+
+# builders: (settings, task, channels trained on, folder of the run, device) -> Detector or PictureDetector
+# (detectors/base.py), the latter where what is scored are MSFlow's maps
+DETECTORS = Registry("detector", {"msflow": "detectors.msflow.detector:msflow"})

@@ -1,76 +1,87 @@
-"""The detector of one class of one data set: extractor, flows, their folder, and what identifies them."""
+"""The run of one class of a data set: its detector, its folder, and what identifies them."""
 
 import platform
+import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import timm
 import torch
 import torchvision
-from torch.utils.data import DataLoader
 
-from data.pictures import PictureDataset
-from datasets import DATASETS, SMAPDataset
-from detectors.msflow.series import SeriesModel
-from models.checkpoints import Progress, load_checkpoint, load_memories, read_progress
-from models.extractors import Extractor, build_extractor
-from models.flows import MSFlow
+from datasets import PictureTask, SeriesTask
+from detectors import DETECTORS
+from detectors.base import Detector, PictureDetector, PictureMetrics
+from detectors.loop import LAST, Course
+from detectors.pictures import PictureWay
+from detectors.series import SeriesWay
+from models.checkpoints import read_checkpoint
 from runs.folder import run_folder
 from runtime.errors import InputError
 from runtime.files import make_folder
-from settings.effects import DRAWN_BY, course_settings, score_name
-from settings.load import Config
+from settings.config import Config
+from settings.effects import score_name
 
-LAST = "last.pt"
+
+class Way(Protocol):
+    """How a class is learnt and scored: as series or as pictures. `splits` are what a test scores."""
+
+    splits: tuple[str, ...]
+
+    def fit(self, course: Course) -> None:
+        """Learn from the training split."""
+
+    def write(self, split: str, folder: Path, describe: Callable[[dict[str, Any]], None]) -> PictureMetrics:
+        """Score a split and write its score files into `folder`; returns picture metrics where there are any.
+
+        `describe` writes the config.json of the scores, with what else is to be told of them.
+        """
 
 
 @dataclass
 class Run:
-    """One class of one data set with its model, its folder and what identifies them.
-
-    `flow` is None where the head needs none; `series` is None where MSFlow's own maps are what is scored.
-    """
+    """One class of one data set with its detector, its folder and what identifies them."""
 
     config: Config
-    class_name: str
+    task: SeriesTask | PictureTask
     folder: Path
     device: torch.device
-    extractor: Extractor
-    flow: MSFlow | None
-    extractor_sha256: str
-    series: SeriesModel | None
+    detector: Detector | PictureDetector
+    way: Way = field(init=False)
 
-    @property
-    def data(self) -> Any:
-        """The registry's entry of the data set."""
-        return DATASETS[self.config.dataset]
+    def __post_init__(self) -> None:
+        make = SeriesWay if score_name(self.config) == "nll" else PictureWay
+        self.way = make(self.config, self.task, self.detector)
+
+    def facts(self) -> dict[str, Any]:
+        """What config.json says beside the settings: how the run came about."""
+        return {"class_name": self.task.class_name, **self.detector.facts(), **self._made_with}
+
+    @cached_property
+    def _made_with(self) -> dict[str, Any]:
+        return {
+            "device": torch.cuda.get_device_name() if self.device.type == "cuda" else platform.machine(),
+            "git_commit": _git_commit(),
+            "versions": {
+                "python": platform.python_version(),
+                **{module.__name__: module.__version__ for module in (torch, torchvision, timm, np)},
+            },
+        }
 
 
-def open_run(config: Config, class_name: str) -> Run:
-    """Build extractor and flows, seeded. Raises InputError for bad settings or an unwritable work_dir."""
-    folder = run_folder(config, class_name)
+def open_run(config: Config, task: SeriesTask | PictureTask) -> Run:
+    """Build the detector, seeded. Raises InputError for bad settings or an unwritable work_dir."""
+    folder = run_folder(config, task.class_name)
     device = _device(config.device)
-    data = DATASETS[config.dataset]
-    raw = score_name(config) == "nll"
-    if raw and not data.is_series:
-        raise InputError(f"dataset = {config.dataset}: pictures have no time steps. Set layout = stretch and no nll.")
-    extractor = build_extractor(config.extractor, config.weights, config.seed)
-    fingerprint = extractor.fingerprint()
-    line = config.layout == "line"
-    extractor = (extractor.as_line() if line else extractor).to(device)
-    torch.manual_seed(config.seed)
-    flow, trained = None, _trained_channels(config, folder) or data.channels(config) if raw else []
-    if config.head == "flow":
-        num_channels = len(trained) * len(config.time_scales)
-        make = (extractor.num_features, config.c_conds, config.parallel_blocks, config.clamp_alpha, config.pool_type)
-        flow = MSFlow(*make, config.condition, num_channels, line, config.amp, config.recompute).to(device)
-    series = SeriesModel(config, data, extractor, flow, trained) if raw else None
+    channels = _trained_channels(config, folder) or task.channels
+    detector = DETECTORS[config.detector](config, task, channels, folder, device)
     make_folder(folder)
-    return Run(config, class_name, folder, device, extractor, flow, fingerprint, series)
+    return Run(config, task, folder, device, detector)
 
 
 def checkpoint_to_test(config: Config, folder: Path) -> Path:
@@ -81,7 +92,9 @@ def checkpoint_to_test(config: Config, folder: Path) -> Path:
 def _trained_channels(config: Config, folder: Path) -> list[str]:
     """The channels that the checkpoint to test was trained on; none where a training comes first."""
     path = checkpoint_to_test(config, folder)
-    return read_progress(path).channels if config.mode == "test" and path.exists() else []
+    if config.mode != "test" or not path.exists():
+        return []
+    return list(read_checkpoint(path).get("channels", []))
 
 
 def _device(name: str) -> torch.device:
@@ -90,63 +103,10 @@ def _device(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def normalisation(run: Run) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation per colour: as set, or those of the data set where the setting is auto."""
-    mean, std = run.config.img_mean, run.config.img_std
-    if "auto" in (mean, std):
-        auto_mean, auto_std = run.data.normalisation(run.config, run.class_name)
-        mean, std = (auto_mean if mean == "auto" else mean), (auto_std if std == "auto" else std)
-    return mean, std
-
-
-def facts(run: Run, progress: Progress) -> dict[str, Any]:
-    """What config.json says beside the settings: how the run came about."""
-    root = Path(__file__).parents[1]
-    git = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
-    return {
-        "class_name": run.class_name,
-        "weights": run.extractor.weights,
-        "extractor_sha256": run.extractor_sha256,
-        "img_mean": progress.img_mean,
-        "img_std": progress.img_std,
-        "device": torch.cuda.get_device_name() if run.device.type == "cuda" else platform.machine(),
-        "git_commit": git.stdout.strip() or None,
-        "versions": {
-            "python": platform.python_version(),
-            **{module.__name__: module.__version__ for module in (torch, torchvision, timm, np)},
-        },
-    }
-
-
-def changed_settings(progress: Progress, config: Config, names: Sequence[str]) -> str:
-    """Which of the settings `names` are others than those of a checkpoint, in words; empty where none or unknown."""
-    now, then = course_settings(config), progress.settings
-    return "; ".join(f"{n} was {then[n]}, now {now[n]}" for n in names if n in then and then[n] != now[n])
-
-
-def load_progress(path: Path, run: Run, optimizer: torch.optim.Optimizer | None = None) -> Progress:
-    """Load a checkpoint into the run's model, and the optimizer where one is given.
-
-    Raises InputError where it does not fit, or was trained on other extractor weights.
-    """
-    if run.flow is not None:
-        progress = load_checkpoint(path, run.flow, optimizer)
-    if run.series is not None and (run.series.memories or run.flow is None):
-        progress = load_memories(path, run.series.memories)
-    changed = changed_settings(progress, run.config, DRAWN_BY)
-    if changed:
-        raise InputError(f"{path}: was made with other settings: {changed}. Set them back, or train anew.")
-    if progress.extractor_sha256 not in ("", run.extractor_sha256):
-        raise InputError(
-            f"{path}: was trained on other extractor weights than {run.extractor.weights}. "
-            "Set weights and seed as in the config.json beside it."
-        )
-    return progress
-
-
-def load_pictures(config: Config, pictures: PictureDataset | SMAPDataset) -> Iterator[list[torch.Tensor]]:
-    """Batches (pictures, labels, masks) of a data set, loaded as the settings say."""
-    try:
-        yield from DataLoader(pictures, config.batch_size, num_workers=config.num_workers)
-    except InputError as error:  # one of a loading process comes with that process's traceback before it
-        raise InputError(str(error).rsplit("InputError: ", 1)[-1].strip()) from error
+def _git_commit() -> str | None:
+    """The commit of this code, where it lies in a repository and git is to be had."""
+    if shutil.which("git") is None:
+        return None
+    command = ["git", "rev-parse", "HEAD"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
+    return done.stdout.strip() or None

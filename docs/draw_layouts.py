@@ -12,7 +12,11 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from data.sample import RECIPES, Series, channel_series
-from drawing.layouts import Fold, GramianAngularField, Layout, Line, MarkovTransitionField, Stretch
+from drawing.fold import Fold
+from drawing.layouts import Layout
+from drawing.line import Line
+from drawing.pairwise import GramianAngularField, MarkovTransitionField
+from drawing.stretch import Stretch
 from report.figures import BLUE, INK, LABEL_FILL, MUTED, ORANGE, RULE, VERMILION
 
 CHANNEL = "W-1"  # a wave with a period of 47.3 steps, so that its fold lines up

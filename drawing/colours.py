@@ -1,17 +1,19 @@
 """What the three colour planes of a picture hold: columns of a series, or transforms of them.
 
-COLOURS is the registry. To add a transform, write a function (values (T,), window) -> (T,) and give it a name here.
+A transform is a function (values (T,), window) -> (T,) with a name in COLOURS.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.telemanom import TelemanomSource
+from drawing import COLOURS
 from drawing.steps import Array, moving_moments
-from runtime.errors import InputError, unknown_name
+from runtime.errors import InputError
+
+CONSTANT_STD = 1e-6  # a colour that varies less than this is taken as constant and not scaled
 
 
 def draw_colours(
@@ -38,41 +40,32 @@ def draw_colours(
         raise InputError(f"a moving window of {window} steps is not allowed. Set it to 1 or more.")
     planes = np.empty((len(series), len(dims)))
     for plane, (column, colour, gain) in enumerate(zip(dims, colours, gains, strict=True)):
-        if colour not in COLOURS:
-            raise unknown_name("colour", colour, list(COLOURS))
-        values = series[:, column].astype(np.float64)
+        column_values = series[:, column].astype(np.float64)
         if clip > 0:
-            values = np.clip(values, -clip, clip)
-        planes[:, plane] = gain * COLOURS[colour](values, window)
+            column_values = np.clip(column_values, -clip, clip)
+        planes[:, plane] = gain * COLOURS[colour](column_values, window)
     return planes
 
 
-def _value(values: Array, window: int) -> Array:
+def value(values: Array, window: int) -> Array:
+    """The values as they are."""
     return values
 
 
-def _residual(values: Array, window: int) -> Array:
+def residual(values: Array, window: int) -> Array:
     """The value minus the moving mean around it."""
     return values - moving_moments(values, window).mean
 
 
-def _spread(values: Array, window: int) -> Array:
+def spread(values: Array, window: int) -> Array:
     """The moving standard deviation (of the population: divided by the number of steps)."""
     moments = moving_moments(values, window)
     return np.sqrt(moments.squares / moments.count)
 
 
-def _difference(values: Array, window: int) -> Array:
+def difference(values: Array, window: int) -> Array:
     """The change since the step before, 0 at the first step."""
     return np.diff(values, prepend=values[:1])
-
-
-COLOURS: dict[str, Callable[[Array, int], Array]] = {
-    "value": _value,
-    "residual": _residual,
-    "spread": _spread,
-    "difference": _difference,
-}
 
 
 @dataclass(frozen=True)
@@ -86,16 +79,25 @@ class Drawing:
     clip: float
 
     @classmethod
-    def of(cls, config) -> "Drawing":
+    def of(cls, config: Any) -> "Drawing":
         """The drawing that the settings ask for."""
         return cls(config.smap_used_dims, config.colours, config.colour_window, config.colour_gains, config.clip)
 
-    def __call__(self, source: TelemanomSource, channel: str, split: str) -> NDArray[np.float64]:
-        """A channel's colours (T, 3), not normalised. Raises InputError where it has fewer columns than asked for."""
-        series = source.series(channel, split)
+    def __call__(self, series: NDArray[np.floating], where: str) -> NDArray[np.float64]:
+        """The colours (T, 3) of a series (T, D), not normalised.
+
+        Raises InputError that names `where` the series is from where it has fewer columns than asked for.
+        """
         if max(self.dims) >= series.shape[1]:
             raise InputError(
-                f"{source.path(channel, split)}: channel {channel} has {series.shape[1]} columns, smap_used_dims asks "
-                f"for column {max(self.dims)}. Choose from 0 to {series.shape[1] - 1}; a column may stand twice."
+                f"{where} has {series.shape[1]} columns, smap_used_dims asks for column {max(self.dims)}. Choose from "
+                f"0 to {series.shape[1] - 1}; a column may stand twice."
             )
         return draw_colours(series, self.dims, self.colours, self.window, self.gains, self.clip)
+
+
+def normalisation(drawn: list[NDArray[np.float64]]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation per colour over all steps of drawings (T, C); of a constant colour 1."""
+    steps = np.concatenate(drawn)
+    std = steps.std(axis=0)
+    return tuple(steps.mean(axis=0).tolist()), tuple(np.where(std < CONSTANT_STD, 1.0, std).tolist())

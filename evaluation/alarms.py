@@ -15,15 +15,22 @@ POT_RISK = 1e-4  # probability of a higher score on normal data
 POT_FEWEST = 10  # scores in the tail, below which none is fitted
 
 
-def learn_threshold(rule: str, train_scores: NDArray[np.floating]) -> float:
+def learns(rule: str) -> bool:
+    """Whether the rule learns from training scores."""
+    return rule == "pot" or rule.startswith("q")
+
+
+def learn_threshold(rule: str, train_scores: NDArray[np.floating] | None) -> float | None:
     """The threshold that `rule` makes of training scores (T,); scores above it are alarms.
 
     `rule` is a number, taken as it is; q and a number such as q0.99, that quantile of the training scores; or pot,
-    peaks over threshold.
+    peaks over threshold. None where there are no scores to learn from.
     """
-    if rule == "pot":
-        return peaks_over_threshold(train_scores)
-    return float(np.quantile(train_scores, float(rule[1:]))) if rule.startswith("q") else float(rule)
+    if not learns(rule):
+        return float(rule)
+    if train_scores is None:
+        return None
+    return peaks_over_threshold(train_scores) if rule == "pot" else float(np.quantile(train_scores, float(rule[1:])))
 
 
 def peaks_over_threshold(train_scores: NDArray[np.floating], risk: float = POT_RISK) -> float:
@@ -44,8 +51,10 @@ def peaks_over_threshold(train_scores: NDArray[np.floating], risk: float = POT_R
     return start + scale * float(genpareto.isf(min(risk / tail, 1), shape, scale=spread))
 
 
-def alarms_of(scores: NDArray[np.floating], threshold: float) -> list[Alarm]:
-    """The runs of steps whose scores (T,) lie above the threshold."""
+def alarms_of(scores: NDArray[np.floating], threshold: float | None) -> list[Alarm]:
+    """The runs of steps whose scores (T,) lie above the threshold; none without one."""
+    if threshold is None:
+        return []
     runs = intervals_of(scores > threshold, [len(scores)]).tolist()
     return [Alarm(start, end, float(scores[start : end + 1].max())) for start, end in runs]
 

@@ -4,8 +4,6 @@ Each function takes the training and test series of one channel, (T, D) with the
 returns the score of every step of either, higher = more anomalous.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
@@ -78,12 +76,3 @@ def _per_step(of_windows: Series, num_steps: int) -> Series:
     """Scores of windows as scores of the steps at their centres, those of the first and last window repeated."""
     before = (num_steps - len(of_windows)) // 2
     return np.pad(of_windows, (before, num_steps - len(of_windows) - before), mode="edge")
-
-
-BASELINES: dict[str, Callable[[Series, Series], TrainAndTest]] = {
-    "random": random_scores,
-    "position t/T": position,
-    "|x - train median|": distance_from_median,
-    "out of train range": out_of_range,
-    "nearest train window": nearest_window,
-}

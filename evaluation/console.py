@@ -1,23 +1,13 @@
 """What an evaluation prints."""
 
-import numpy as np
-from numpy.typing import NDArray
-
-from evaluation.judge import HEAVY, HEAVY_FACTOR, LIGHT, PER_CHANNEL, POOLED, SECOND_HALF, Result
-
-PARTS = {POOLED: "pooled", PER_CHANNEL: "per channel", SECOND_HALF: "second half", HEAVY: "heavy", LIGHT: "others"}
-
-DETAILS = {
-    "best_f1": "best F1", "range_auc_roc": "R-ROC", "range_auc_pr": "R-PR", "vus_roc": "VUS-ROC", "vus_pr": "VUS-PR",
-    "affiliation_precision": "affil P", "affiliation_recall": "affil R", "affiliation_f1": "affil F1",
-    "event_precision": "event P", "event_recall": "event R", "event_f1": "event F1", "point_adjusted_f1": "PA-F1",
-}  # fmt: skip
+from evaluation.judge import HEAVY, HEAVY_FACTOR, PARTS, POOLED, Labelled, Result, labelled_channels
+from metrics.table import columns
 
 
 def print_tables(results: list[Result]) -> None:
     """AUROC and average precision by part of the steps, then the other metrics of the pooled steps."""
     parts = [name for name in PARTS if name in results[0].parts]
-    print(f"\n{'':22}" + "".join(f"{PARTS[name]:>16}" for name in parts))
+    print(f"\n{'':22}" + "".join(f"{PARTS[name].heading:>16}" for name in parts))
     print(f"{'':22}" + f"{'AUROC':>9}{'AP':>7}" * len(parts))
     for result in results:
         cells = [
@@ -26,19 +16,25 @@ def print_tables(results: list[Result]) -> None:
         print(f"{result.name:22}" + "".join(cells))
     if HEAVY in parts:
         print(f"{'':22}heavy: channels with more than {HEAVY_FACTOR} times the mean number of labelled steps")
-    details = [name for name in DETAILS if name in results[0].parts[POOLED]]
-    print(f"\n{'pooled':22}" + "".join(f"{DETAILS[name]:>9}" for name in details))
+    details = [column for column in columns() if column.printed and column.name in results[0].parts[POOLED]]
+    print(f"\n{'pooled':22}" + "".join(f"{column.printed:>9}" for column in details))
     for result in results:
-        print(f"{result.name:22}" + "".join(_cell(result.parts[POOLED][name], 9) for name in details))
+        print(f"{result.name:22}" + "".join(_cell(result.parts[POOLED][column.name], 9) for column in details))
 
 
 def _cell(value: float | None, width: int) -> str:
     return f"{'-' if value is None else format(value, '.3f'):>{width}}"
 
 
-def print_counts(labels: list[NDArray[np.uint8]]) -> bool:
+def print_counts(labels: Labelled) -> bool:
     """Print the counts of steps; returns whether both classes are there, and says why nothing follows if not."""
-    num_steps, anomalous = sum(map(len, labels)), sum(int(channel.sum()) for channel in labels)
+    known = [labels[number] for number in labelled_channels(labels)]
+    if len(known) < len(labels):
+        print(f"Channels that nobody has labelled, which count in no metric: {len(labels) - len(known)}.")
+    if not known:
+        print("No channel is labelled: there is nothing to judge the scores by. Alarms need no labels.")
+        return False
+    num_steps, anomalous = sum(map(len, known)), sum(int(channel.sum()) for channel in known)
     print(f"Time steps: {num_steps}, anomalous: {anomalous}, normal: {num_steps - anomalous}")
     if 0 < anomalous < num_steps:
         return True

@@ -1,7 +1,8 @@
 """The model's time-step scores beside the trivial ones: every metric, on the same steps, for the same parts of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,76 +10,116 @@ from numpy.typing import NDArray
 from evaluation.alarms import alarms_of, learn_threshold
 from metrics.bootstrap import bootstrap_intervals
 from metrics.events import Alarm
-from metrics.table import Options, Values, step_metrics
+from metrics.metric import Options, Steps
+from metrics.table import Values, step_metrics
 
 POOLED, PER_CHANNEL, SECOND_HALF = "pooled", "mean per channel", "second half"
 HEAVY, LIGHT = "channels with most labels", "other channels"
 HEAVY_FACTOR = 2  # such a channel holds more than this many times the mean number of labelled steps
 
 
+class Part(NamedTuple):
+    """A part of the steps: the heading of its columns in the printed table, and what it holds."""
+
+    heading: str
+    definition: str
+
+
+PARTS = {
+    POOLED: Part("pooled", "all steps of all channels together"),
+    PER_CHANNEL: Part("per channel", "the mean over the channels for which the metric is defined"),
+    SECOND_HALF: Part("second half", "the second half of every channel, pooled"),
+    HEAVY: Part("heavy", "channels with more than twice the mean number of labelled steps, pooled"),
+    LIGHT: Part("others", "all other channels, pooled"),
+}
+
+
 @dataclass(frozen=True, eq=False)
 class Scoring:
-    """One way to score: the scores (T,) of the test and training steps of every one of `channels`."""
+    """One way to score: the scores (T,) of the test and training steps of every one of `channels`.
+
+    Without training scores, `train` is None.
+    """
 
     name: str
     channels: list[str]
     test: list[NDArray[np.floating]]
-    train: list[NDArray[np.floating]]
+    train: list[NDArray[np.floating]] | None
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
     """What a scoring reaches: metrics by part of the steps and by channel, with thresholds, alarms and intervals.
 
-    `confidence` holds 95 % intervals of the pooled metrics, from a bootstrap over the channels.
+    A threshold that could not be learnt is None. `confidence` holds 95 % intervals of the pooled metrics, from a
+    bootstrap over the channels.
     """
 
     name: str
     parts: dict[str, Values]
     channels: list[Values]
-    thresholds: list[float]
+    thresholds: list[float | None]
     alarms: list[list[Alarm]]
     confidence: dict[str, tuple[float, float] | None] = field(default_factory=dict)
 
 
-def parts_of(labels: list[NDArray[np.uint8]]) -> dict[str, list[tuple[int, slice]]]:
-    """Which steps of which channels each pooled part holds, by the labels (T,) of every channel.
+Labelled = list[NDArray[np.uint8] | None]  # labels (T,) of every channel, None where nobody has labelled it
+
+
+def labelled_channels(labels: Labelled) -> list[int]:
+    """The numbers of the channels that are labelled."""
+    return [number for number, channel in enumerate(labels) if channel is not None]
+
+
+def parts_of(labels: Labelled) -> dict[str, list[tuple[int, slice]]]:
+    """Which steps of which labelled channels each pooled part holds, by the labels (T,) of every channel.
 
     Channels are told apart by their number of labels where some hold more than `HEAVY_FACTOR` times the mean.
     """
-    numbers = range(len(labels))
-    counts = np.array([int(channel.sum()) for channel in labels])
-    heavy = counts > HEAVY_FACTOR * counts.mean()
-    whole = {POOLED: list(numbers)}
-    if heavy.any():
-        whole[HEAVY] = [number for number in numbers if heavy[number]]
-        whole[LIGHT] = [number for number in numbers if not heavy[number]]
+    numbers = labelled_channels(labels)
+    counts = {number: int(labels[number].sum()) for number in numbers}
+    heavy = {number for number in numbers if counts[number] > HEAVY_FACTOR * np.mean(list(counts.values()))}
+    whole = {POOLED: numbers}
+    if heavy:
+        whole[HEAVY] = [number for number in numbers if number in heavy]
+        whole[LIGHT] = [number for number in numbers if number not in heavy]
     parts = {name: [(number, slice(None)) for number in chosen] for name, chosen in whole.items()}
     parts[SECOND_HALF] = [(number, slice(len(labels[number]) // 2, None)) for number in numbers]
     return parts
 
 
-def judge(scoring: Scoring, labels: list[NDArray[np.uint8]], options: Options) -> Result:
-    """Every metric of one scoring against the test labels (T,) of every channel."""
-    thresholds = [learn_threshold(options.threshold, train) for train in scoring.train]
+def judge(scoring: Scoring, labels: Labelled, options: Options) -> Result:
+    """Every metric of one scoring against the test labels (T,) of every channel; unlabelled ones count in no part."""
+    train = scoring.train or [None] * len(labels)
+    thresholds = [learn_threshold(options.threshold, scores) for scores in train]
     alarms = [alarms_of(*pair) for pair in zip(scoring.test, thresholds, strict=True)]
-    alarmed = [scores > threshold for scores, threshold in zip(scoring.test, thresholds, strict=True)]
+    alarmed = [None if t is None else scores > t for scores, t in zip(scoring.test, thresholds, strict=True)]
 
     def values(places: list[tuple[int, slice]]) -> Values:
-        pieces = [[array[number][steps] for number, steps in places] for array in (labels, scoring.test, alarmed)]
-        return step_metrics(*map(np.concatenate, pieces), [len(piece) for piece in pieces[0]], options)
+        def pooled(arrays: Sequence[NDArray | None]) -> NDArray | None:
+            pieces = [None if arrays[number] is None else arrays[number][steps] for number, steps in places]
+            return None if any(piece is None for piece in pieces) or not pieces else np.concatenate(pieces)
+
+        scores = pooled(scoring.test)
+        lengths = [len(scoring.test[number][steps]) for number, steps in places]
+        return step_metrics(Steps(pooled(labels), scores if places else np.zeros(0), pooled(alarmed), lengths, options))
 
     parts = {name: values(places) for name, places in parts_of(labels).items()}
     channels = [values([(number, slice(None))]) for number in range(len(labels))]
-    parts[PER_CHANNEL] = {name: _mean(channel[name] for channel in channels) for name in parts[POOLED]}
-    confidence = {}
-    if options.bootstrap:
-        lengths = [len(channel) for channel in labels]
-        ends = bootstrap_intervals(
-            np.concatenate(labels), np.concatenate(scoring.test), lengths, num_resamples=options.bootstrap
-        )
-        confidence = {"roc_auc": ends.auroc, "average_precision": ends.average_precision}
-    return Result(scoring.name, parts, channels, thresholds, alarms, confidence)
+    parts[PER_CHANNEL] = {
+        name: _mean(channels[number][name] for number in labelled_channels(labels)) for name in parts[POOLED]
+    }
+    return Result(scoring.name, parts, channels, thresholds, alarms, _confidence(scoring, labels, options))
+
+
+def _confidence(scoring: Scoring, labels: Labelled, options: Options) -> dict[str, tuple[float, float] | None]:
+    numbers = labelled_channels(labels)
+    if not options.bootstrap or not numbers:
+        return {}
+    truth, scores = (np.concatenate([arrays[number] for number in numbers]) for arrays in (labels, scoring.test))
+    lengths = [len(labels[number]) for number in numbers]
+    ends = bootstrap_intervals(truth, scores, lengths, num_resamples=options.bootstrap)
+    return {"roc_auc": ends.auroc, "average_precision": ends.average_precision}
 
 
 def _mean(values: Iterable[float | int | None]) -> float | None:

@@ -5,33 +5,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from data.telemanom import TelemanomSource
-from evaluation.judge import HEAVY, LIGHT, PER_CHANNEL, POOLED, SECOND_HALF, Result, Scoring, verdict
-from metrics.table import DEFINITIONS
+from datasets import SeriesTask
+from evaluation.judge import PARTS, POOLED, Labelled, Result, Scoring, labelled_channels, verdict
+from metrics.table import columns
 from report import ChannelView, Curve, Report, Table, write_report
-from runs.scores import Scores
+from runs.scores import ScoreFiles
 from runtime.files import atomic_file
+from settings.config import Config
 from settings.effects import JUDGED_BY
-from settings.load import Config
-
-HEADLINE = (POOLED, PER_CHANNEL, SECOND_HALF, HEAVY, LIGHT)
-DETAILS = ("best_f1", "vus_pr", "event_f1")
-CHANNEL_METRICS = {
-    "roc_auc": "ROC AUC", "average_precision": "AP", "vus_roc": "VUS-ROC", "vus_pr": "VUS-PR",
-    "affiliation_f1": "affiliation F1", "events_found": "found", "events_missed": "missed",
-    "false_alarms": "false alarms", "alarmed_share": "alarmed",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """A judged test run: score files, labels (T,) per channel, all scores and their results, the model first."""
+    """A judged test run: score files, labels per channel, all scores and their results, the model first."""
 
-    scores: Scores
-    labels: list[NDArray[np.uint8]]
+    scores: ScoreFiles
+    labels: Labelled
     scorings: list[Scoring]
     results: list[Result]
 
@@ -46,12 +37,12 @@ class Evaluation:
         return verdict(self.results[0], self.results[1:])[0]
 
 
-def write_results(folder: Path, evaluation: Evaluation, source: TelemanomSource, config: Config) -> Path:
+def write_results(folder: Path, evaluation: Evaluation, task: SeriesTask, config: Config) -> Path:
     """Write metrics.json, the pictures and report.html into `folder`; returns the page."""
     with atomic_file(folder / "metrics.json") as temporary:
         text = json.dumps(_metrics(evaluation, config), indent=2, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
-    return write_report(folder, _report(evaluation, source, config))
+    return write_report(folder, _report(evaluation, task, config))
 
 
 def _judged_by(config: Config) -> dict[str, str | int | list[str]]:
@@ -60,21 +51,16 @@ def _judged_by(config: Config) -> dict[str, str | int | list[str]]:
 
 
 def _metrics(evaluation: Evaluation, config: Config) -> dict:
-    labels = np.concatenate(evaluation.labels)
+    known = labelled_channels(evaluation.labels)
     return {
-        "definitions": DEFINITIONS,
-        "parts": {
-            POOLED: "all steps of all channels together",
-            PER_CHANNEL: "the mean over the channels for which the metric is defined",
-            SECOND_HALF: "the second half of every channel, pooled",
-            HEAVY: "channels with more than twice the mean number of labelled steps, pooled",
-            LIGHT: "all other channels, pooled",
-        },
+        "definitions": {column.name: column.definition for column in columns()},
+        "parts": {name: part.definition for name, part in PARTS.items()},
         "settings": _judged_by(config),
         "weights": evaluation.scores.weights,
         "verdict": evaluation.verdict,
-        "num_steps": len(labels),
-        "num_anomalous": int(labels.sum()),
+        "num_steps": sum(len(evaluation.labels[number]) for number in known),
+        "num_anomalous": sum(int(evaluation.labels[number].sum()) for number in known),
+        "unlabelled_channels": [c for n, c in enumerate(evaluation.model.channels) if n not in known],
         "scores": {
             result.name: {
                 "parts": result.parts,
@@ -91,67 +77,76 @@ def _metrics(evaluation: Evaluation, config: Config) -> dict:
     }
 
 
-def _report(evaluation: Evaluation, source: TelemanomSource, config: Config) -> Report:
-    labels = np.concatenate(evaluation.labels)
-    both_classes = 0 < labels.sum() < len(labels)
-    text, is_good = verdict(evaluation.results[0], evaluation.results[1:])
+def _report(evaluation: Evaluation, task: SeriesTask, config: Config) -> Report:
+    model = evaluation.results[0]
+    both_classes = model.parts[POOLED]["roc_auc"] is not None
+    text, is_good = verdict(model, evaluation.results[1:])
     return Report(
-        title=f"{evaluation.scores.facts['class_name']}: anomalies in {len(evaluation.model.channels)} channels",
+        title=f"{task.class_name}: anomalies in {len(evaluation.model.channels)} channels",
         verdict=text,
         verdict_is_good=is_good,
         headline=_headline(evaluation.results),
         roc=_curves(evaluation, "roc_auc") if both_classes else [],
         pr=_curves(evaluation, "average_precision") if both_classes else [],
-        prevalence=float(labels.mean()),
-        channels=[_channel(evaluation, source, number) for number in range(len(evaluation.labels))],
+        prevalence=_prevalence(evaluation.labels),
+        channels=[_channel(evaluation, task, number, config) for number in range(len(evaluation.labels))],
         facts=_facts(evaluation, config),
-        notes=[f"{name}: {text}" for name, text in DEFINITIONS.items() if name in evaluation.results[0].parts[POOLED]],
+        notes=[f"{column.name}: {column.definition}" for column in columns() if column.name in model.parts[POOLED]],
     )
 
 
+def _prevalence(labels: Labelled) -> float | None:
+    """The share of anomalous steps of the labelled channels."""
+    known = labelled_channels(labels)
+    return float(np.concatenate([labels[number] for number in known]).mean()) if known else None
+
+
 def _headline(results: list[Result]) -> Table:
-    parts = [name for name in HEADLINE if name in results[0].parts]
+    parts = [name for name in PARTS if name in results[0].parts]
+    details = [column for column in columns() if column.headline]
     rows = []
     for result in results:
         pairs = [result.parts[name][metric] for name in parts for metric in ("roc_auc", "average_precision")]
-        rows.append([result.name, *pairs, *(result.parts[POOLED][name] for name in DETAILS)])
-    columns = ["score", *["ROC AUC", "AP"] * len(parts), "best F1", "VUS-PR", "event F1"]
-    groups = [("", 1), *((name, 2) for name in parts), ("pooled, others", len(DETAILS))]
-    return Table(columns, rows, groups, ranked=tuple(range(1, len(columns))), highlight=0)
+        rows.append([result.name, *pairs, *(result.parts[POOLED][column.name] for column in details)])
+    heads = ["score", *["ROC AUC", "AP"] * len(parts), *(column.headline for column in details)]
+    groups = [("", 1), *((name, 2) for name in parts), ("pooled, others", len(details))]
+    return Table(heads, rows, groups, ranked=tuple(range(1, len(heads))), highlight=0)
 
 
 def _curves(evaluation: Evaluation, metric: str) -> list[Curve]:
-    labels = np.concatenate(evaluation.labels)
+    known = labelled_channels(evaluation.labels)
+    labels = np.concatenate([evaluation.labels[number] for number in known])
     curves = []
-    for result, scores in zip(evaluation.results, evaluation.scorings, strict=True):
+    for result, scoring in zip(evaluation.results, evaluation.scorings, strict=True):
+        scores = np.concatenate([scoring.test[number] for number in known])
         if metric == "roc_auc":
-            x, y, _ = roc_curve(labels, np.concatenate(scores.test))
+            x, y, _ = roc_curve(labels, scores)
         else:
-            precision, recall, _ = precision_recall_curve(labels, np.concatenate(scores.test))
+            precision, recall, _ = precision_recall_curve(labels, scores)
             x, y = recall[::-1], precision[::-1]
         curves.append(Curve(result.name, x, y, result.parts[POOLED][metric]))
     return curves
 
 
-def _channel(evaluation: Evaluation, source: TelemanomSource, number: int) -> ChannelView:
+def _channel(evaluation: Evaluation, task: SeriesTask, number: int, config: Config) -> ChannelView:
     name, model = evaluation.model.channels[number], evaluation.results[0]
-    series = source.series(name, "test")
-    columns = {
-        "telemetry value" if column == 0 else f"column {column}": series[:, column]
-        for column in dict.fromkeys(evaluation.scores.config.smap_used_dims)
-    }
+    series, names = task.source.series(name, "test"), task.source.columns(name)
+    labels = evaluation.labels[number]
+    drawn = (evaluation.scores.config or config).smap_used_dims
+    columns_drawn = [column for column in dict.fromkeys(drawn) if column < len(names)]
     values = model.channels[number]
+    shown = [column for column in columns() if column.channels and column.name in values]
     return ChannelView(
         name=name,
-        columns=columns,
+        columns={names[column]: series[:, column] for column in columns_drawn or [0]},
         scores=evaluation.model.test[number],
-        intervals=source.intervals(name),
+        intervals=task.labels.intervals(name),
         alarms=model.alarms[number],
         threshold=model.thresholds[number],
         metrics={
             "steps": len(series),
-            "labelled": float(evaluation.labels[number].mean()),
-            **{words: values[metric] for metric, words in CHANNEL_METRICS.items()},
+            "labelled": None if labels is None else float(labels.mean()),
+            **{column.channels: values[column.name] for column in shown},
         },
     )
 
@@ -162,7 +157,7 @@ def _facts(evaluation: Evaluation, config: Config) -> dict[str, str]:
     versions = recorded.pop("versions", {})
     facts = {name.replace("_", " "): _words(value) for name, value in recorded.items()}
     facts["versions"] = ", ".join(f"{name} {version}" for name, version in versions.items())
-    settings = vars(evaluation.scores.config) | _judged_by(config)
+    settings = vars(evaluation.scores.config or config) | _judged_by(config)
     return facts | {name: _words(value) for name, value in settings.items()}
 
 

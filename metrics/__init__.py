@@ -4,3 +4,20 @@ Every function takes pooled series: `labels` (T,) 0/1, `scores` (T,) or `alarms`
 steps of each channel, which add up to T. No interval, buffer or alarm crosses from one channel into the next.
 What is undefined - one class only, no interval, no alarm - is None, never nan.
 """
+
+from runtime.registry import Registry
+
+# metrics/metric.py: Metric; their columns stand in this order
+METRICS = Registry(
+    "metric",
+    {
+        "roc_auc": "metrics.ranking:ROC_AUC",
+        "average_precision": "metrics.ranking:AVERAGE_PRECISION",
+        "best_f1": "metrics.ranking:BEST_F1",
+        "ranges": "metrics.ranges:RANGES",
+        "affiliation": "metrics.affiliation:AFFILIATION",
+        "events": "metrics.events:EVENTS",
+        "alarmed_share": "metrics.events:ALARMED_SHARE",
+        "point_adjusted_f1": "metrics.ranking:POINT_ADJUSTED_F1",
+    },
+)

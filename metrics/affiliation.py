@@ -1,12 +1,13 @@
 """Affiliation precision, recall and F1 of alarms against labelled intervals."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from metrics.events import channel_bounds, intervals_of
+from metrics.metric import Column, Metric
 
 
 @dataclass(frozen=True)
@@ -143,3 +144,27 @@ def _recall_integrals(pieces: _Pieces, zones: _Zones) -> NDArray[np.float64]:
     )
     within = np.maximum(np.minimum(pieces.stop, stop) - np.maximum(pieces.start, start), 0)
     return before + within + after
+
+
+AFFILIATION = Metric(
+    (
+        Column(
+            "affiliation_precision",
+            "closeness of alarms to labelled intervals against chance (Huet et al., KDD 2022)",
+            printed="affil P",
+        ),
+        Column(
+            "affiliation_recall",
+            "closeness of labelled intervals to alarms against chance (Huet et al., KDD 2022)",
+            printed="affil R",
+        ),
+        Column(
+            "affiliation_f1",
+            "harmonic mean of affiliation precision and recall",
+            printed="affil F1",
+            channels="affiliation F1",
+        ),
+    ),
+    lambda steps: astuple(affiliation_metrics(steps.labels, steps.alarmed, steps.lengths)),
+    needs_alarms=True,
+)

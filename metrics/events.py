@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from metrics.metric import Column, Metric, Steps, Value
+
 
 def channel_bounds(lengths: Sequence[int], num_steps: int) -> NDArray[np.int64]:
     """First step of each channel and the step after its last, (C, 2). ValueError where `lengths` do not fit."""
@@ -85,3 +87,38 @@ class Alarm:
     start: int
     end: int
     peak: float
+
+
+def _events(steps: Steps) -> tuple[Value, ...]:
+    found = event_metrics(steps.labels, steps.alarmed, steps.lengths)
+    return found.precision, found.recall, found.f1, found.num_found, found.num_missed, found.num_false_alarms
+
+
+EVENTS = Metric(
+    (
+        Column(
+            "event_precision",
+            "labelled intervals found / (those + alarms that overlap none) (Hundman et al., KDD 2018)",
+            printed="event P",
+        ),
+        Column("event_recall", "labelled intervals that an alarm overlaps / all labelled intervals", printed="event R"),
+        Column("event_f1", "harmonic mean of event precision and recall", printed="event F1", headline="event F1"),
+        Column("events_found", "labelled intervals that an alarm overlaps", channels="found"),
+        Column("events_missed", "labelled intervals that no alarm overlaps", channels="missed"),
+        Column("false_alarms", "alarms that overlap no labelled interval", channels="false alarms"),
+    ),
+    _events,
+    needs_alarms=True,
+)
+ALARMED_SHARE = Metric(
+    (
+        Column(
+            "alarmed_share",
+            "share of the steps that an alarm covers: an alarm over everything finds every event",
+            channels="alarmed",
+        ),
+    ),
+    lambda steps: (float(steps.alarmed.mean()),),
+    needs_labels=False,
+    needs_alarms=True,
+)

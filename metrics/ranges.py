@@ -1,12 +1,13 @@
 """Range-based ROC and PR areas and the volumes under their surfaces, exact over all thresholds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from metrics.events import channel_bounds, intervals_of
+from metrics.metric import Column, Metric
 
 
 @dataclass(frozen=True)
@@ -141,3 +142,16 @@ def _existence(first: NDArray[np.int64], apart: NDArray[np.bool_], num_corners: 
     """Share of extended intervals that hold a predicted step, by corner; intervals not `apart` are one."""
     joined = np.minimum.reduceat(first, np.flatnonzero(np.append(True, apart)))
     return np.cumsum(np.bincount(joined, minlength=num_corners)) / len(joined)
+
+
+_LARGEST = "range-based {} area at the largest window (Paparrizos et al., VLDB 2022)"
+_MEAN = "mean of the range-based {} areas over all windows from 0 to vus_window (VLDB 2022)"
+RANGES = Metric(
+    (
+        Column("range_auc_roc", _LARGEST.format("ROC"), printed="R-ROC"),
+        Column("range_auc_pr", _LARGEST.format("PR"), printed="R-PR"),
+        Column("vus_roc", _MEAN.format("ROC"), printed="VUS-ROC", channels="VUS-ROC"),
+        Column("vus_pr", _MEAN.format("PR"), printed="VUS-PR", headline="VUS-PR", channels="VUS-PR"),
+    ),
+    lambda steps: astuple(volume_under_surface(steps.labels, steps.scores, steps.lengths, steps.options.vus_window)),
+)

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from metrics.events import intervals_of
+from metrics.metric import Column, Metric
 
 
 def _one_class(labels: ArrayLike) -> bool:
@@ -67,3 +68,42 @@ def _interval_maxima(anomalous: NDArray[np.bool_], scores: NDArray, lengths: Seq
         first = np.cumsum(durations) - durations
         raised[anomalous] = np.repeat(np.maximum.reduceat(scores[anomalous], first), durations)
     return raised
+
+
+ROC_AUC = Metric(
+    (Column("roc_auc", "area under the ROC curve of the time steps, without point adjustment", channels="ROC AUC"),),
+    lambda steps: (auroc(steps.labels, steps.scores),),
+)
+AVERAGE_PRECISION = Metric(
+    (
+        Column(
+            "average_precision",
+            "sum over thresholds of precision times gain in recall, without point adjustment",
+            channels="AP",
+        ),
+    ),
+    lambda steps: (average_precision(steps.labels, steps.scores),),
+)
+BEST_F1 = Metric(
+    (
+        Column(
+            "best_f1",
+            "highest F1 over all thresholds, the threshold chosen with the labels: an upper bound",
+            printed="best F1",
+            headline="best F1",
+        ),
+        Column("best_f1_threshold", "the threshold of best_f1; a score at or above it is an alarm"),
+    ),
+    lambda steps: best_f1(steps.labels, steps.scores) or (None, None),
+)
+POINT_ADJUSTED_F1 = Metric(
+    (
+        Column(
+            "point_adjusted_f1",
+            "best F1 after whole intervals count as found at one hit; random scores reach as much",
+            printed="PA-F1",
+        ),
+    ),
+    lambda steps: (point_adjusted_best_f1(steps.labels, steps.scores, steps.lengths) or (None,))[:1],
+    asked=lambda options: options.point_adjust,
+)

@@ -1,9 +1,9 @@
 """Checkpoints: ours, written whole or not at all, and those of the original MSFlow.
 
 A checkpoint is a dictionary {'epoch', 'fusion_flow', 'parallel_flows': [..], 'optimizer'?} of state dicts; ours
-adds what else a test or an exact continuation needs (see Progress). The original differs in two ways: the position
-of the four modules inside `fusion_flow` changes from file to file, and the permutation of a coupling block is a
-C x C matrix.
+adds the parts that need no training, what else a test or an exact continuation needs (see Progress), and what the
+detector was trained on. The original differs in two ways: the position of the four modules inside `fusion_flow` changes
+from file to file, and the permutation of a coupling block is a C x C matrix.
 """
 
 import re
@@ -23,102 +23,34 @@ StateDict = dict[str, Tensor]
 
 @dataclass
 class Progress:
-    """What a checkpoint holds beside the flows.
+    """How far a training is.
 
     `epoch` counts finished meta epochs, `step` optimizer steps; `best` holds the best value of each picture metric
-    so far. `extractor_sha256`, `img_mean` and `img_std` tell which pictures and features the flows were trained on,
-    `channels` which series, in the order of their numbers, and `settings` what else shaped them.
-    Checkpoints of the original have only an epoch.
+    so far, `settings` what shaped the model. Checkpoints of the original have only an epoch.
     """
 
-    epoch: int
+    epoch: int = 0
     step: int = 0
-    extractor_sha256: str = ""
-    img_mean: tuple[float, ...] = ()
-    img_std: tuple[float, ...] = ()
     best: dict[str, float] = field(default_factory=dict)
-    channels: list[str] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, content: dict[str, Any]) -> "Progress":
+        """What a checkpoint tells of it."""
+        return cls(**{name: content[name] for name in cls.__dataclass_fields__ if name in content})
 
-def save_checkpoint(
-    path: Path,
-    flow: MSFlow | None,
-    progress: Progress,
-    optimizer: torch.optim.Optimizer | None = None,
-    memories: dict[str, nn.Module] | None = None,
-) -> None:
-    """Write the flows, and for a continuation the optimizer, to `path`; `memories` are parts that need no training."""
-    content: dict[str, Any] = asdict(progress)
-    if flow is not None:
-        content["fusion_flow"] = flow.fusion_flow.state_dict()
-        content["parallel_flows"] = [parallel.state_dict() for parallel in flow.parallel_flows]
-    for name, module in (memories or {}).items():
-        content[name] = module.state_dict()
-    if optimizer is not None:
-        content["optimizer"] = optimizer.state_dict()
+
+def write_checkpoint(path: Path, progress: Progress, *contents: dict[str, Any]) -> None:
+    """Write progress and contents, state dicts by name and plain values, to `path`."""
+    whole = asdict(progress)
+    for content in contents:
+        whole |= content
     with atomic_file(path) as temporary:
-        torch.save(content, temporary)
+        torch.save(whole, temporary)
 
 
-def load_checkpoint(path: Path, flow: MSFlow, optimizer: torch.optim.Optimizer | None = None) -> Progress:
-    """Load the flows, and the optimizer where one is given, from a checkpoint of ours or of the original.
-
-    Raises InputError where the file is missing, damaged, no checkpoint, of another architecture (naming the first
-    tensors that differ) or lacks the optimizer that is asked for.
-    """
-    content = _read(path, {"epoch", "fusion_flow", "parallel_flows"})
-    num_features = [len(module.perm) for module in flow.fusion_flow.module_list[:-1]]
-    loaded = {}
-    for name, tensor in _fusion_in_our_order(content["fusion_flow"], num_features).items():
-        loaded[f"fusion_flow.{name}"] = tensor
-    for level, parallel in enumerate(content["parallel_flows"]):
-        for name, tensor in _with_index_permutations(parallel, path).items():
-            loaded[f"parallel_flows.{level}.{name}"] = tensor
-    _check_same_architecture(path, loaded, flow.state_dict())
-    if optimizer is not None:
-        if "step" not in content or "optimizer" not in content:
-            raise InputError(
-                f"{path}: holds no optimizer state to continue from. It can be tested (--mode test --eval-ckpt {path})."
-            )
-        optimizer.load_state_dict(content["optimizer"])
-    flow.load_state_dict(loaded)
-    return _progress(content)
-
-
-def load_memories(path: Path, memories: dict[str, nn.Module]) -> Progress:
-    """Load parts that need no training from a checkpoint of ours; how much they keep is up to the file.
-
-    Raises InputError where the file is missing, damaged, lacks a part or holds it for other features or channels.
-    """
-    content = _read(path, {"epoch", *memories})
-    for name, module in memories.items():
-        expected = module.state_dict()
-        kept, found = ({key: _kept_shape(key, t) for key, t in of.items()} for of in (expected, content[name]))
-        if kept != found:
-            raise InputError(
-                f"{path}: its {name} is of other channels or another extractor. Set them back, or train anew."
-            )
-        for key, tensor in content[name].items():
-            setattr(module, key, tensor.to(expected[key].device))
-    return _progress(content)
-
-
-def _kept_shape(name: str, tensor: Tensor) -> tuple[int, ...]:
-    """The shape that must agree: how many features a bank keeps may differ."""
-    return tuple(tensor.shape[1:] if name.startswith("bank_") else tensor.shape)
-
-
-def read_progress(path: Path) -> Progress:
-    """What a checkpoint tells beside its tensors. Raises InputError where the file is missing or damaged."""
-    return _progress(_read(path, {"epoch"}))
-
-
-def _progress(content: dict[str, Any]) -> Progress:
-    return Progress(**{name: content[name] for name in Progress.__dataclass_fields__ if name in content})
-
-
-def _read(path: Path, required: set[str]) -> dict[str, Any]:
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The content of a checkpoint. Raises InputError where the file is missing, damaged or none."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
@@ -128,10 +60,74 @@ def _read(path: Path, required: set[str]) -> dict[str, Any]:
             f"{path}: is not a readable checkpoint (truncated, or a pickle of something else). "
             "Train again, or choose another file."
         ) from error
-    if not isinstance(content, dict) or not required <= content.keys():
-        found = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
-        raise InputError(f"{path}: is not a checkpoint of MSFlow: has {found}, needs {', '.join(sorted(required))}.")
+    _require(path, content, {"epoch"})
     return content
+
+
+def _require(path: Path, content: Any, names: set[str]) -> None:
+    if not isinstance(content, dict) or not names <= content.keys():
+        found = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
+        raise InputError(f"{path}: is not a checkpoint of MSFlow: has {found}, needs {', '.join(sorted(names))}.")
+
+
+def flow_state(flow: MSFlow) -> dict[str, Any]:
+    """The flows as a checkpoint holds them."""
+    return {
+        "fusion_flow": flow.fusion_flow.state_dict(),
+        "parallel_flows": [parallel.state_dict() for parallel in flow.parallel_flows],
+    }
+
+
+def load_flow(path: Path, content: dict[str, Any], flow: MSFlow) -> None:
+    """Load the flows from the content of the checkpoint `path`, of ours or of the original.
+
+    Raises InputError where it holds none, or they are of another architecture (naming the first tensors that differ).
+    """
+    _require(path, content, {"epoch", "fusion_flow", "parallel_flows"})
+    num_features = [len(module.perm) for module in flow.fusion_flow.module_list[:-1]]
+    loaded = {}
+    for name, tensor in _fusion_in_our_order(content["fusion_flow"], num_features).items():
+        loaded[f"fusion_flow.{name}"] = tensor
+    for level, parallel in enumerate(content["parallel_flows"]):
+        for name, tensor in _with_index_permutations(parallel, path).items():
+            loaded[f"parallel_flows.{level}.{name}"] = tensor
+    _check_same_architecture(path, loaded, flow.state_dict())
+    flow.load_state_dict(loaded)
+
+
+def load_parts(path: Path, content: dict[str, Any], parts: dict[str, nn.Module]) -> None:
+    """Load parts that need no training from the content of the checkpoint `path`; how much they keep is up to it.
+
+    Raises InputError where it lacks a part or holds it for other features or channels.
+    """
+    _require(path, content, {"epoch", *parts})
+    for name, module in parts.items():
+        expected = module.state_dict()
+        kept, found = ({key: _kept_shape(key, t) for key, t in of.items()} for of in (expected, content[name]))
+        if kept != found:
+            raise InputError(
+                f"{path}: its {name} is of other channels or another extractor. Set them back, or train anew."
+            )
+        for key, tensor in content[name].items():
+            owner, _, leaf = key.rpartition(".")
+            if leaf.startswith("bank_"):
+                setattr(module.get_submodule(owner), leaf, tensor.to(expected[key].device))
+            else:
+                expected[key].copy_(tensor)
+
+
+def load_optimizer(path: Path, content: dict[str, Any], optimizer: torch.optim.Optimizer) -> None:
+    """Load the optimizer of a stopped training. Raises InputError where the checkpoint has none."""
+    if "step" not in content or "optimizer" not in content:
+        raise InputError(
+            f"{path}: holds no optimizer state to continue from. It can be tested (--mode test --eval-ckpt {path})."
+        )
+    optimizer.load_state_dict(content["optimizer"])
+
+
+def _kept_shape(name: str, tensor: Tensor) -> tuple[int, ...]:
+    """The shape that must agree: how many features a bank keeps may differ."""
+    return tuple(tensor.shape[1:] if name.rpartition(".")[2].startswith("bank_") else tensor.shape)
 
 
 def _fusion_in_our_order(state: StateDict, num_features: list[int]) -> StateDict:

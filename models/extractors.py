@@ -2,19 +2,22 @@
 
 import copy
 import hashlib
+import math
+from functools import cached_property
 from pathlib import Path
 
 import timm
 import torch
 from torch import Tensor, nn
 
+from models import EXTRACTORS
 from models.weights import WAYS_ON, first_line, load_file, reach_hub
 from runtime.errors import InputError, unknown_name, warn
 
-# timm's tags of torchvision's first ImageNet weights, those of the original MSFlow
-TORCHVISION_TAGS = {
-    name: f"{name}.tv_in1k" for name in ("resnet18", "resnet34", "resnet50", "resnext50_32x4d", "wide_resnet50_2")
-}
+TORCHVISION_TAG = "{}.tv_in1k"  # timm's tag of torchvision's first ImageNet weights, those of the original MSFlow
+PROBE = 1024  # columns of the picture on which the reach is counted
+MIN_ROWS = 256  # of a picture that no extractor finds too small
+SEEN = 1e-4  # relative change of a feature that is more than rounding
 PYRAMID_STAGES = (1, 2, 3)  # layer1, layer2, layer3: strides 4, 8, 16
 
 
@@ -22,7 +25,7 @@ class Extractor(nn.Module):
     """Frozen backbone in eval mode: picture (B, 3, H, W) -> pyramid of three maps (B, C_l, H / s_l, W / s_l).
 
     Every convolution with a kernel larger than 1 pads by reflection. `weights` says in words which weights
-    it holds; `num_features` lists C_l, `reductions` the strides s_l.
+    it holds; `num_features` lists C_l, `reductions` the strides s_l, `reach` how far its features see.
     """
 
     def __init__(self, backbone: nn.Module, weights: str) -> None:
@@ -35,6 +38,43 @@ class Extractor(nn.Module):
             if isinstance(module, nn.Conv2d) and max(module.kernel_size) > 1:
                 module.padding_mode = "reflect"
         self.requires_grad_(False).eval()
+
+    @cached_property
+    def reach(self) -> int | None:
+        """Columns on either side of its own that a feature of any level sees; None where it sees the whole picture.
+
+        The sum of what every layer that has a kernel adds, as if all stood in a row: an upper bound where branches run
+        side by side. Layers that look further without a kernel, such as attention, are found out by trying.
+        """
+        seen = [0.0]
+
+        def add(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            span = (_width(module.kernel_size) - 1) * _width(getattr(module, "dilation", 1))
+            before = _width(module.padding) if isinstance(module.padding, int | tuple) else 0
+            seen[0] += max(before, span - before) * PROBE / inputs[0].shape[-1]
+
+        layers = [m for m in self.modules() if isinstance(m, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d)]
+        rows = 1 if all(_height(layer.kernel_size) == 1 for layer in layers) else MIN_ROWS
+        device = next(self.parameters()).device
+        hooks = [layer.register_forward_hook(add) for layer in layers]
+        try:
+            self(torch.zeros(1, 3, rows, PROBE, device=device))
+        finally:
+            for hook in hooks:
+                hook.remove()
+        reach = math.ceil(seen[0])
+
+        largest = max(self.reductions)
+        width = (2 * reach // largest + 8) * largest
+        wave = torch.linspace(0, width, width, device=device).sin().expand(1, 3, rows, width)
+        changed = wave.clone()
+        changed[..., width // 2 :] *= -2
+        for before, after, reduction in zip(self(wave), self(changed), self.reductions, strict=True):
+            unseen = max(width // 2 - reach, 0) // reduction
+            scale = before.abs().max().clamp_min(1e-12)
+            if unseen and ((before - after)[..., :unseen].abs().max() / scale) > SEEN:
+                return None
+        return reach
 
     def as_line(self) -> "Extractor":
         """A copy of the network for pictures of one row: every kernel is summed over its rows.
@@ -75,6 +115,10 @@ def _width(size: int | tuple[int, int]) -> int:
     return size if isinstance(size, int) else size[1]
 
 
+def _height(size: int | tuple[int, int]) -> int:
+    return size if isinstance(size, int) else size[0]
+
+
 def _summed_over_rows(conv: nn.Conv2d) -> nn.Conv2d:
     """The convolution that does to one row what `conv` does to each of many rows alike."""
     if type(conv) is not nn.Conv2d:
@@ -98,12 +142,19 @@ def _summed_over_rows(conv: nn.Conv2d) -> nn.Conv2d:
 
 
 def build_extractor(name: str, weights: str, seed: int) -> Extractor:
-    """The extractor `name` with the weights the setting `weights` asks for (see default.py).
+    """The extractor `name` with the weights the setting `weights` asks for (see default.py): registered, or timm's.
 
     Raises InputError for an unknown name, a weight file that does not fit, or a failed download.
     """
+    if name in EXTRACTORS:
+        return EXTRACTORS[name](name, weights, seed)
     if name not in timm.list_models():
-        raise unknown_name("extractor", name, list(TORCHVISION_TAGS), timm.list_models(), "or any timm backbone")
+        raise unknown_name("extractor", name, list(EXTRACTORS), timm.list_models(), "or any timm backbone")
+    return timm_extractor(name, weights, seed)
+
+
+def timm_extractor(name: str, weights: str, seed: int) -> Extractor:
+    """A backbone of timm, up to its third stage."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         backbone = _create(name)
@@ -112,7 +163,7 @@ def build_extractor(name: str, weights: str, seed: int) -> Extractor:
     if weights not in ("imagenet", "auto"):
         load_file(backbone, Path(weights))
         return Extractor(backbone, f"file {weights}")
-    tag = TORCHVISION_TAGS.get(name, name)
+    tag = TORCHVISION_TAG.format(name) if name in EXTRACTORS else name
     try:
         reach_hub(tag)
         return Extractor(_create(tag, pretrained=True), f"imagenet ({tag})")

@@ -56,13 +56,20 @@ class MSFlow(nn.Module):
         return self.transform([self.pool(features) for features in pyramid], channels, offsets)
 
     def transform(
-        self, pooled: list[Tensor], channels: Tensor | None = None, offsets: list[Tensor] | None = None
+        self,
+        pooled: list[Tensor],
+        channels: Tensor | None = None,
+        offsets: list[Tensor] | None = None,
+        rows_alike: bool = False,
     ) -> tuple[list[Tensor], Tensor]:
-        """The same from a pooled pyramid. `channels` (B,) and, by level, `offsets` (B,): see Condition."""
+        """The same from a pooled pyramid. `channels` (B,) and, by level, `offsets` (B,): see Condition.
+
+        `rows_alike`: the rows of the pictures are all alike, see ParallelFlow.
+        """
         levels, log_dets = [], []
         with torch.autocast(pooled[0].device.type, torch.bfloat16, enabled=self.amp):
             for number, (flow, features) in enumerate(zip(self.parallel_flows, pooled, strict=True)):
-                level, log_det = flow(features, channels, offsets and offsets[number])
+                level, log_det = flow(features, channels, offsets and offsets[number], rows_alike)
                 levels.append(level)
                 log_dets.append(log_det)
             z, log_det = self.fusion_flow(levels)

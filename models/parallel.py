@@ -16,6 +16,7 @@ from models.layers import LAYER_NORM_EPS, conv3, reorder
 
 SUBNET_SCALE = 0.1  # keeps the first steps of training close to the identity
 SOFTPLUS_BETA = 0.5
+FEW_ROWS = 4  # of rows that are alike, those that are convolved for all
 
 
 @lru_cache(maxsize=32)
@@ -70,18 +71,10 @@ class Condition(nn.Module):
         return torch.cat(planes, dim=1)
 
 
-def _rows_alike(x: Tensor) -> bool:
-    """Whether the rows of maps (B, C, H, W) are alike but for the first, at whose edge average pooling counts zeros.
-
-    Of series that are stretched they are.
-    """
-    return x.shape[2] > 4 and torch.equal(x[:, :, 1:-1], x[:, :, 2:])
-
-
 def _convolve_alike_rows(x: Tensor, weight: Tensor, bias: Tensor, padding: tuple[int, int]) -> Tensor:
     """A 3x3 convolution of maps whose rows are alike but for the first: the inner rows of the result are alike too."""
     # of four rows the first two see the upper edge or the first row, the third what all see, the fourth the lower edge
-    first, inner, last = F.conv2d(x[:, :, :4], weight, bias, padding=padding).split([2, 1, 1], dim=2)
+    first, inner, last = F.conv2d(x[:, :, :FEW_ROWS], weight, bias, padding=padding).split([2, 1, 1], dim=2)
     return torch.cat([first, inner.expand(-1, -1, x.shape[2] - 3, -1), last], dim=2)
 
 
@@ -99,7 +92,7 @@ class Subnet(nn.Module):
         self.conv2 = conv3(in_planes, out_planes, line)
 
     def forward(self, x: Tensor, condition: Tensor, rows_alike: bool = False) -> Tensor:
-        """(B, in - c, H, W) and (B or 1, c, H, W) -> (B, out, H, W). `rows_alike`: see _rows_alike."""
+        """(B, in - c, H, W) and (B or 1, c, H, W) -> (B, out, H, W). `rows_alike`: see ParallelFlow."""
         # channels-last: LayerNorm over planes then reads memory in a row, without copies before and after it
         x, condition = (planes.contiguous(memory_format=torch.channels_last) for planes in (x, condition))
         of_x, of_condition = self.conv1.weight.split([x.shape[1], condition.shape[1]], dim=1)
@@ -141,7 +134,7 @@ class CouplingBlock(nn.Module):
         return self.clamp * torch.tanh(s), t
 
     def forward(self, x: Tensor, condition: Tensor, rows_alike: bool = False) -> tuple[Tensor, Tensor]:
-        """(B, C, H, W), (B or 1, c, H, W) -> z (B, C, H, W), log|det dz/dx| (B,). `rows_alike`: see _rows_alike."""
+        """(B, C, H, W), (B or 1, c, H, W) -> z (B, C, H, W), log|det dz/dx| (B,). `rows_alike`: see ParallelFlow."""
         x1, x2 = x.split([self.passive, self.active], dim=1)
         s, t = self._coefficients(x1, condition, rows_alike)
         scale = self._scale()
@@ -160,8 +153,10 @@ class CouplingBlock(nn.Module):
 class ParallelFlow(nn.Module):
     """Coupling blocks in a row on one pyramid level, all with the same condition.
 
-    `recompute` keeps only the blocks' inputs for the backward pass, which then computes each block once more (Chen et
-    al., "Training Deep Nets with Sublinear Memory Cost", 2016).
+    Maps of pictures whose rows are all alike are too (`rows_alike`), but for the first row, at whose edge average
+    pooling counts zeros: the first block then convolves a few rows for all. `recompute` keeps only the blocks' inputs
+    for the backward pass, which then computes each block once more (Chen et al., "Training Deep Nets with Sublinear
+    Memory Cost", 2016).
     """
 
     def __init__(
@@ -182,12 +177,12 @@ class ParallelFlow(nn.Module):
         self.module_list = nn.ModuleList(CouplingBlock(num_features, planes, clamp, line) for _ in range(num_blocks))
 
     def forward(
-        self, x: Tensor, channels: Tensor | None = None, offsets: Tensor | None = None
+        self, x: Tensor, channels: Tensor | None = None, offsets: Tensor | None = None, rows_alike: bool = False
     ) -> tuple[Tensor, Tensor]:
         """(B, C, H, W) -> z (B, C, H, W), log|det dz/dx| (B,). `channels`, `offsets` (B,): see Condition."""
         condition = self.condition(x, channels, offsets)
         log_det = x.new_zeros(len(x))
-        rows_alike = _rows_alike(x)
+        rows_alike &= x.shape[2] > FEW_ROWS
         for block in self.module_list:
             given = (x, condition, rows_alike)
             if self.recompute and torch.is_grad_enabled():

@@ -17,6 +17,7 @@ Cell = str | int | float | None
 @dataclass(frozen=True, eq=False)
 class ChannelView:
     """One channel: raw `columns` (legend -> values (T,)), `scores` (T,), labelled `intervals`, `alarms`.
+    Without labels `intervals` is None.
 
     `metrics` is its row of the channel table, column -> value; None stands for undefined.
     Raises ValueError where lengths differ or an interval or alarm lies outside the series.
@@ -25,7 +26,7 @@ class ChannelView:
     name: str
     columns: dict[str, NDArray]
     scores: NDArray
-    intervals: list[tuple[int, int]]
+    intervals: list[tuple[int, int]] | None
     alarms: list[Alarm]
     threshold: float | None
     metrics: dict[str, Cell]
@@ -36,7 +37,7 @@ class ChannelView:
                 raise ValueError(
                     f"channel {self.name}: {what} has shape {np.shape(values)}, expected a series of {self.num_steps}."
                 )
-        for start, end in [*self.intervals, *((alarm.start, alarm.end) for alarm in self.alarms)]:
+        for start, end in [*(self.intervals or []), *((alarm.start, alarm.end) for alarm in self.alarms)]:
             if not 0 <= start <= end < self.num_steps:
                 raise ValueError(
                     f"channel {self.name}: steps {start} to {end} are reversed or outside its {self.num_steps} steps."
@@ -51,7 +52,7 @@ class ChannelView:
     def labels(self) -> NDArray[np.bool_]:
         """Whether each step is labelled anomalous, (T,)."""
         labels = np.zeros(self.num_steps, dtype=bool)
-        for start, end in self.intervals:
+        for start, end in self.intervals or []:
             labels[start : end + 1] = True
         return labels
 
@@ -95,8 +96,8 @@ class Report:
     """Everything on the page. `verdict` is one sentence; `verdict_is_good` colours it, None leaves it neutral.
 
     The first curve is the model's, the others are what it must be compared with. `prevalence` is the share of
-    anomalous steps, in [0, 1]. `facts` are settings, versions and weights; `notes` are definitions, "term: text".
-    Raises ValueError where two channels have one name.
+    anomalous steps, in [0, 1], or None where no channel is labelled. `facts` are settings, versions and weights;
+    `notes` are definitions, "term: text". Raises ValueError where two channels have one name.
     """
 
     title: str
@@ -104,7 +105,7 @@ class Report:
     headline: Table
     roc: list[Curve]
     pr: list[Curve]
-    prevalence: float
+    prevalence: float | None
     channels: list[ChannelView]
     facts: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)

@@ -5,7 +5,6 @@ Figures are made without pyplot, which keeps every figure alive, and without a l
 channels of SMAP take three times as long.
 """
 
-import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from report.data import ChannelView, Curve, Report, decimate, is_switch, thin_curve
+from runtime.files import file_name
 
 INK, MUTED, RULE = "#1a1c20", "#5f6672", "#d5d8de"
 ORANGE, VERMILION, BLUE, GREEN = "#e69f00", "#d55e00", "#0072b2", "#009e73"
@@ -58,9 +58,9 @@ def draw_roc(report: Report) -> Figure:
 def draw_pr(report: Report) -> Figure:
     """Precision-recall curves of the model and of the trivial scores, with the share of anomalous steps as a line."""
     figure, axes = _curve_axes("Precision and recall, all time steps", "recall", "precision")
-    axes.axhline(
-        report.prevalence, color=MUTED, linewidth=1, linestyle=":", label=f"prevalence  {report.prevalence:.3f}"
-    )
+    if report.prevalence is not None:
+        label = f"prevalence  {report.prevalence:.3f}"
+        axes.axhline(report.prevalence, color=MUTED, linewidth=1, linestyle=":", label=label)
     # as steps: the area under them is the average precision
     _draw_curves(axes, report.pr, "upper right", "steps-pre")
     return figure
@@ -102,11 +102,6 @@ def write_channels(folder: Path, report: Report) -> None:
     """Write the picture of every channel into `folder` as <channel>.png."""
     for channel in report.channels:
         draw_channel(channel).savefig(folder / f"{file_name(channel.name)}.png", dpi=DPI)
-
-
-def file_name(name: str) -> str:
-    """The channel's name with characters that file systems refuse as %XX, so that different names stay different."""
-    return re.sub(r'[%/\\:*?"<>|\x00-\x1f]', lambda match: f"%{ord(match[0]):02X}", name)
 
 
 def _curve_axes(title: str, x_label: str, y_label: str) -> tuple[Figure, Axes]:
@@ -179,7 +174,7 @@ def _shade(figure: Figure, channel: ChannelView, panels: list[Axes]) -> None:
     behind = figure.add_axes((top.x0, bottom.y0, top.width, top.y1 - bottom.y0), zorder=-1)
     behind.set_axis_off()
     behind.set_xlim(panels[0].get_xlim())
-    for start, end in channel.intervals:
+    for start, end in channel.intervals or []:
         # the edge keeps an interval of one step visible
         behind.axvspan(start - 0.5, end + 0.5, facecolor=LABEL_FILL, edgecolor=ORANGE, linewidth=0.6)
 
@@ -190,7 +185,7 @@ def _heading(figure: Figure, channel: ChannelView) -> None:
     name = channel.name.replace("$", r"\$")
     figure.text(LEFT / WIDTH, 1 - 0.27 / height, name, color=INK, fontsize=12, fontweight="bold", va="center")
     marks = [
-        Patch(facecolor=LABEL_FILL, edgecolor=ORANGE, label=_count(len(channel.intervals), "labelled interval")),
+        Patch(facecolor=LABEL_FILL, edgecolor=ORANGE, label=_labelled(channel)),
         Patch(facecolor=VERMILION, label=_count(len(channel.alarms), "alarm")),
     ]
     if channel.threshold is not None and np.isfinite(channel.threshold):
@@ -210,6 +205,10 @@ def _heading(figure: Figure, channel: ChannelView) -> None:
         columnspacing=2,
         handleheight=0.7,
     )
+
+
+def _labelled(channel: ChannelView) -> str:
+    return "not labelled" if channel.intervals is None else _count(len(channel.intervals), "labelled interval")
 
 
 def _count(number: int, noun: str) -> str:

@@ -173,7 +173,7 @@
       marks.append(item);
     };
     const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
-    mark("shade", plural(channel.intervals.length, "labelled interval"));
+    mark("shade", channel.labelled ? plural(channel.intervals.length, "labelled interval") : "not labelled");
     mark("alarm", plural(channel.alarms.length, "alarm"));
     if (channel.threshold !== null) mark("dash", `threshold ${Number(channel.threshold.toPrecision(3))}`);
     const drawn = channel.stride > 1 ? ` Of every ${channel.stride} steps the highest and the lowest are drawn.` : "";

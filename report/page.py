@@ -18,7 +18,7 @@ from plotly.offline import get_plotlyjs
 
 from report.data import ChannelView, Curve, Report, alarm_peaks, bin_width, decimate, is_switch, thin_curve
 from report.figures import CURVE_POINTS, curve_style
-from report.tables import channel_table, curve_key, headline_table, terms
+from report.tables import DASH, channel_table, curve_key, headline_table, terms
 
 HERE = Path(__file__).parent
 PAGE_POINTS = 10_000  # per series: channels like those of SMAP and MSL are drawn step by step, however far one zooms
@@ -27,7 +27,11 @@ VERDICT_CLASS = {True: "good", False: "bad", None: "neutral"}
 
 def render_page(report: Report) -> str:
     """The HTML of a report."""
-    curves = {"roc": _curves(report.roc), "pr": _curves(report.pr), "prevalence": _number(report.prevalence)}
+    curves = {
+        "roc": _curves(report.roc),
+        "pr": _curves(report.pr),
+        "prevalence": None if report.prevalence is None else _number(report.prevalence),
+    }
     data = [_json("curves", curves)]
     data += [_json(f"channel-{number}", _channel(channel)) for number, channel in enumerate(report.channels)]
     return Template(_text("page.html")).substitute(
@@ -60,7 +64,8 @@ def _text(name: str) -> str:
 def _summary(report: Report) -> str:
     """What was measured, in numbers, as rows of a <dl>."""
     steps = sum(channel.num_steps for channel in report.channels)
-    intervals = sum(len(channel.intervals) for channel in report.channels)
+    intervals = sum(len(channel.intervals or []) for channel in report.channels)
+    unlabelled = sum(channel.intervals is None for channel in report.channels)
     anomalous = sum(int(channel.labels.sum()) for channel in report.channels)
     return terms(
         [
@@ -68,7 +73,8 @@ def _summary(report: Report) -> str:
             ("time steps", f"{steps:,}"),
             ("labelled intervals", f"{intervals:,}"),
             ("anomalous steps", f"{anomalous:,}"),
-            ("prevalence", f"{report.prevalence:.1%}"),
+            ("prevalence", DASH if report.prevalence is None else f"{report.prevalence:.1%}"),
+            *([("channels without labels", f"{unlabelled:,}")] if unlabelled else []),
         ]
     )
 
@@ -110,7 +116,8 @@ def _channel(channel: ChannelView) -> dict:
         ],
         "score": _series(channel.scores),
         "threshold": None if channel.threshold is None else _number(channel.threshold),
-        "intervals": [[int(start), int(end)] for start, end in channel.intervals],
+        "labelled": channel.intervals is not None,
+        "intervals": [[int(start), int(end)] for start, end in channel.intervals or []],
         "alarms": [[int(alarm.start), int(alarm.end), _number(alarm.peak), peak] for alarm, peak in alarms],
     }
 

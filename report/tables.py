@@ -134,10 +134,11 @@ def _strip(channel: ChannelView) -> str:
     alarms = [(alarm.start, alarm.end) for alarm in channel.alarms]
     paths = "".join(
         f'<path class="{name}" d="{path}"/>'
-        for name, spans, y in (("label", channel.intervals, 0), ("alarm", alarms, 8))
+        for name, spans, y in (("label", channel.intervals or [], 0), ("alarm", alarms, 8))
         if (path := _bars(spans, channel.num_steps, y))
     )
-    text = f"labelled intervals: {len(channel.intervals)}, alarms: {len(alarms)}"
+    labelled = "not labelled" if channel.intervals is None else f"labelled intervals: {len(channel.intervals)}"
+    text = f"{labelled}, alarms: {len(alarms)}"
     return (
         f'<svg class="strip" viewBox="0 0 {STRIP_CELLS} 14" preserveAspectRatio="none" role="img" aria-label="{text}">'
         f'<title>{text}</title><path class="base" d="M0 7H{STRIP_CELLS}"/>{paths}</svg>'

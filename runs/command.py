@@ -1,26 +1,38 @@
 """The command line of the scripts that read scores."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from data.telemanom import TelemanomSource
-from datasets import DATASETS
+from datasets import DATASETS, SeriesTask
 from runs.folder import CONFIG_FILE, run_folder
 from runtime.errors import InputError
+from settings.config import Config
+from settings.effects import warn_of_idle
 from settings.flags import make_parser
-from settings.load import Config, load_config, recorded_config
+from settings.load import load_config, recorded_config
 
 
-def scores_parser(
+@dataclass(frozen=True)
+class ScoresCommand:
+    """What the command line of such a script says: where the scores are, the settings, the data and its switches."""
+
+    folder: Path
+    config: Config
+    task: SeriesTask
+    switches: set[str]
+
+
+def scores_command(
     description: str | None, flags: list[str], argv: list[str] | None, switches: dict[str, str] | None = None
-) -> tuple[Path, Config, TelemanomSource, set[str]]:
-    """The command line shared by the two scripts that read scores: scores folder, settings, data set, switches set.
+) -> ScoresCommand:
+    """Parse the command line shared by the two scripts that read scores.
 
     Without --scores-dir the folder is that of the run which the settings describe; with it, the settings are those
-    the scores were made with. `flags` names the settings that the script lets the command line change, `switches`
-    further flags of its own, name -> help.
+    the scores were made with, where that is recorded. `flags` names the settings that the script lets the command line
+    change, `switches` further flags of its own, name -> help.
     """
-    shared = ["dataset", "data_path", "class_names", "work_dir", "layout", "extractor", "pool_type", "parallel_blocks"]
-    parser = make_parser(description or "", [*flags, *shared])
+    shared = ["dataset", "data_path", "class_names", "work_dir", "layout", "head", "extractor", "pool_type"]
+    parser = make_parser(description or "", [*flags, *shared, "parallel_blocks"])
     parser.add_argument(
         "--root-dir", type=Path, default=Path(), help="folder that relative paths start from (default: .)"
     )
@@ -30,11 +42,19 @@ def scores_parser(
     given = vars(parser.parse_args(argv))
     set_switches = {name for name in switches or {} if given.pop(name.replace("-", "_"))}
     root, folder, recipe = given.pop("root_dir"), given.pop("scores_dir"), given.pop("config")
-    base = None if folder is None else vars(recorded_config(folder / CONFIG_FILE))
+    base = None
+    if folder is not None and not folder.is_dir():
+        raise InputError(f"{folder}: missing. Make the scores first: python main.py --mode test.")
+    if folder is not None and (folder / CONFIG_FILE).exists():
+        base = vars(recorded_config(folder / CONFIG_FILE))
+    elif folder is not None:
+        print(f"{folder}: has no config.json, so the scores are judged with the settings given here.")
     config = load_config(recipe, given, base)
     data = DATASETS[config.dataset]
-    if not data.is_series:
+    if data.kind != "series":
         raise InputError(f"dataset = {config.dataset}: pictures have no time steps. Choose smap, msl or sample.")
+    warn_of_idle(config, given)
+    task = data.task(config, root)
     if folder is None:
-        folder = run_folder(config, data.classes(config, root)[0], root) / "scores"
-    return folder, config, data.open(config, root), set_switches
+        folder = run_folder(config, task.class_name, root) / "scores"
+    return ScoresCommand(folder, config, task, set_switches)

@@ -2,27 +2,47 @@
 
 from pathlib import Path
 
-from settings.load import Config
+from runtime.errors import warn
+from runtime.files import file_name
+from settings.config import Config
+from settings.effects import counting, score_name
 
 CONFIG_FILE = "config.json"
-
 TRAIN_SCORES = "train"  # folder beside the scores of the test split with those of the training split
-
 MAP_NAMES = ("add", "mul")
-
-LEVEL_MAPS = "maps"  # folder with one file per channel: the raw -log p of every time scale and level, (rows, T)
+LEVEL_MAPS = "maps"  # folder with one file per channel: its scores by row, for MSFlow time scale and level, (rows, T)
 
 
 def version(config: Config) -> str:
-    """The name of the model's make, e.g. msflow_wide_resnet50_2_avgpool_pl258."""
-    blocks = "".join(str(n) for n in config.parallel_blocks)
-    layout = "" if config.layout == "stretch" else f"_{config.layout}"
-    return f"msflow_{config.extractor}_{config.pool_type}pool_pl{blocks}{layout}"
+    """The name of the detector's make, e.g. msflow_wide_resnet50_2_avgpool_pl258: what counts of its main settings."""
+    named = {
+        "extractor": config.extractor,
+        "pool_type": f"{config.pool_type}pool",
+        "parallel_blocks": "pl" + "".join(str(n) for n in config.parallel_blocks),
+        "layout": config.layout if config.layout != "stretch" else "nll" if score_name(config) == "nll" else "",
+        "head": config.head if config.head != "flow" else "",
+    }
+    parts = [config.detector, *(named[name] for name in counting(config, named))]
+    return file_name("_".join(part for part in parts if part))
 
 
 def run_folder(config: Config, class_name: str, root: Path = Path()) -> Path:
-    """Where the run of a class lies; a relative `work_dir` lies under `root`."""
-    return root / config.work_dir / version(config) / config.dataset / class_name
+    """Where the run of a class lies; a relative `work_dir` lies under `root`.
+
+    Warns where there is nothing yet but a run under the name that an earlier version gave it.
+    """
+    work_dir = root / config.work_dir
+    folder = work_dir / version(config) / config.dataset / file_name(class_name)
+    blocks = "".join(str(n) for n in config.parallel_blocks)
+    layout = "" if config.layout == "stretch" else f"_{config.layout}"
+    before = f"msflow_{config.extractor}_{config.pool_type}pool_pl{blocks}{layout}"
+    old = work_dir / before / config.dataset / class_name
+    if not folder.exists() and old != folder and old.exists():
+        warn(
+            f"{folder}: is new, as folders are named by head too. An earlier version kept such a run in {old}: move "
+            f"it, or name what is in it (--eval-ckpt {old / 'last.pt'}, --scores-dir {old / 'scores'})."
+        )
+    return folder
 
 
 def map_file(scores_folder: Path, name: str) -> Path:
@@ -31,5 +51,5 @@ def map_file(scores_folder: Path, name: str) -> Path:
 
 
 def level_map_file(scores_folder: Path, channel: str) -> Path:
-    """The file of a channel's raw -log p."""
-    return scores_folder / LEVEL_MAPS / f"{channel}.npy"
+    """The file of a channel's scores by row."""
+    return scores_folder / LEVEL_MAPS / f"{file_name(channel)}.npy"

@@ -1,15 +1,13 @@
-"""The folder of a run and the score files that a test leaves in it.
+"""The score files that a test leaves in the `scores/` of a run.
 
-`<work_dir>/<version>/<dataset>/<class>/` holds checkpoints, config.json and log.jsonl; its `scores/` holds one
-entry per sample in anomaly_score.npy, labels.npy, filenames.npy and the score maps, add and mul (N, H, W) or
+One entry per sample in anomaly_score.npy, labels.npy, filenames.npy and the score maps, add and mul (N, H, W) or
 maps/<channel>.npy (rows, T), and the config.json they were made with; for series `scores/train/` holds the same for
-the training split.
+the training split. Arrays alone, as another program leaves them, will do.
 """
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,61 +15,90 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runs.folder import CONFIG_FILE, LEVEL_MAPS, MAP_NAMES, level_map_file, map_file
+from runs.rows import unnamed_rows
 from runtime.arrays import ArrayFile
 from runtime.errors import InputError
-from settings.load import Config, recorded_config
+from settings.config import Config
+from settings.load import recorded_config
 
 
-@dataclass(frozen=True)
-class Scores:
+@dataclass(frozen=True, eq=False)
+class ScoreFiles:
     """What a test run left: N samples, in one order throughout.
 
-    `filenames` (N,) text, `labels` (N,) 0/1, `picture_scores` (N,); `maps` by name, read from disk on use: add and mul
-    (N, H, W), or nll, one (rows, T) per channel with a row per time scale and level.
-    `config` and `facts`, the rest of config.json, tell which run it was.
+    `filenames` (N,) text, `channels` their names, `labels` (N,) 1 anomalous, 0 normal, -1 unknown, `picture_scores`
+    (N,); `maps` by name, read from disk on use: add and mul (N, H, W), or nll, one (rows, T) per channel. `rows` names
+    the rows, and is empty for add and mul.
+    `config` and `facts`, the rest of config.json, tell which run it was; without config.json they are None and empty.
     """
 
     folder: Path
     filenames: NDArray[np.str_]
+    channels: list[str]
     labels: NDArray[np.integer]
     picture_scores: NDArray[np.floating]
     maps: dict[str, Sequence[NDArray[np.floating]]]
-    config: Config
-    facts: dict[str, Any]
+    config: Config | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def weights(self) -> str:
         """The weights of the extractor, in words."""
-        return self.facts["weights"]
+        return self.facts.get("weights", "not recorded")
 
-    @cached_property
-    def channels(self) -> list[str]:
-        """The names of the samples: their files' names without the ending."""
-        return [Path(name).stem for name in self.filenames]
+    @property
+    def rows(self) -> list[str]:
+        """The names of the rows of every channel's scores."""
+        if "rows" in self.facts:
+            return self.facts["rows"]
+        return unnamed_rows(len(self.maps["nll"][0])) if "nll" in self.maps else []
 
 
-def open_scores(folder: Path) -> Scores:
+def write_samples(
+    folder: Path, filenames: list[str], channels: list[str] | None, labels: list[int], scores: dict[int, float]
+) -> dict[str, Any]:
+    """Write filenames, labels and scores of all samples, the scores by number.
+
+    Returns what config.json must say of them: the `channels` of series, where these are not the names of the files.
+    """
+    known = all(label >= 0 for label in labels)
+    in_order = [scores[number] for number in range(len(scores))]
+    np.save(folder / "anomaly_score.npy", np.array(in_order, dtype=np.float32))
+    np.save(folder / "labels.npy", np.array(labels, dtype=np.uint8 if known else np.int8))
+    np.save(folder / "filenames.npy", np.array(filenames))
+    return {} if channels in (None, _stems(filenames)) else {"channels": channels}
+
+
+def _stems(filenames: Sequence[str]) -> list[str]:
+    return [Path(name).stem for name in filenames]
+
+
+def open_scores(folder: Path) -> ScoreFiles:
     """Read and check the score files of a test run.
 
     Raises InputError where a file is missing or damaged, or where the files are not of one run.
     """
     arrays = {name: _read(folder / f"{name}.npy") for name in ("filenames", "labels", "anomaly_score")}
+    config, facts = None, {}
+    if (folder / CONFIG_FILE).exists():
+        config = recorded_config(folder / CONFIG_FILE)
+        facts = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        del facts["settings"]
+    channels = facts.get("channels", _stems(arrays["filenames"].tolist()))
     if (folder / LEVEL_MAPS).is_dir():
-        maps = {"nll": _LevelMaps([level_map_file(folder, Path(name).stem) for name in arrays["filenames"]])}
+        maps = {"nll": _LevelMaps([level_map_file(folder, channel) for channel in channels])}
     else:
         maps = {name: _read(map_file(folder, name), ArrayFile) for name in MAP_NAMES}
-    counts = {name: len(array) for name, array in {**arrays, **maps}.items()}
+    counts = {name: len(array) for name, array in {**arrays, "channels": channels, **maps}.items()}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
         raise InputError(f"{folder}: score files of different runs: samples per file {listed}. Run --mode test again.")
-    config = recorded_config(folder / CONFIG_FILE)
-    facts = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-    del facts["settings"]
-    return Scores(folder, arrays["filenames"], arrays["labels"], arrays["anomaly_score"], maps, config, facts)
+    found = arrays["filenames"], channels, arrays["labels"], arrays["anomaly_score"], maps
+    return ScoreFiles(folder, *found, config, facts)
 
 
 class _LevelMaps(Sequence):
-    """The raw -log p of channels, (rows, T) each, whose memory is given back after every use."""
+    """The scores of channels, (rows, T) each, whose memory is given back after every use."""
 
     def __init__(self, paths: list[Path]) -> None:
         self._paths = paths
@@ -98,7 +125,7 @@ def _read(path: Path, opener: Callable[[Path], Any] = _mapped) -> Any:
         raise InputError(f"{path}: is damaged ({error}). Run main.py --mode test again.") from error
 
 
-def check_channels(scores: Scores, known: list[str]) -> None:
+def check_channels(scores: ScoreFiles, known: list[str]) -> None:
     """Raises InputError where a score file names a channel that the data set does not have."""
     strangers = [channel for channel in scores.channels if channel not in known]
     if strangers:

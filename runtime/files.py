@@ -1,6 +1,8 @@
 """Files and folders that are there whole or not at all: written under a temporary name, then renamed."""
 
+import hashlib
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -8,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from runtime.errors import InputError
+
+LONGEST = 160  # bytes of a name from data: endings and temporary names must still fit into 255
 
 
 @contextmanager
@@ -56,3 +60,17 @@ def make_folder(path: Path) -> None:
         raise InputError(f"{path}: cannot create this folder ({error.strerror}). Choose another one.") from error
     if not os.access(path, os.W_OK):
         raise InputError(f"{path}: no permission to write into this folder. Choose another one.")
+
+
+def file_name(name: str) -> str:
+    """A name from data as the name of a file: different names stay different, and none leads to another folder.
+
+    Characters that file systems refuse become %XX; what is longer than LONGEST bytes ends in a checksum instead.
+    """
+    safe = re.sub(r'[%/\\:*?"<>|\x00-\x1f]', lambda match: f"%{ord(match[0]):02X}", name)
+    if not safe.strip("."):
+        safe = safe.replace(".", "%2E")
+    if len(safe.encode()) > LONGEST:
+        checksum = hashlib.sha256(name.encode()).hexdigest()[:12]
+        safe = f"{safe.encode()[: LONGEST - 13].decode(errors='ignore')}~{checksum}"
+    return safe

@@ -1,19 +1,27 @@
-"""Which setting counts when, and what must agree between runs."""
+"""Which setting counts when, and what must agree between runs.
+
+When a setting counts stands in its line of default.py. From that follow the warning about one that is given in vain,
+the name of a run's folder and what a checkpoint is compared by.
+"""
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from runtime.errors import InputError
-from settings.load import Config
+from runtime.errors import InputError, warn
+from settings.check import registry_of
+from settings.config import Config
+from settings.read import Setting, Test, read_settings, recipe_values
 
+# how given scores are judged: what may differ between evaluations of one test run
 JUDGED_BY = (
-    "timestep_map", "levels", "calibration", "smooth", "duplicate_rows", "labels", "merge_gap", "widen", "drop",
+    "timestep_map", "levels", "calibration", "smooth", "duplicate_rows", "interval_ends", "merge_gap", "widen", "drop",
     "threshold", "vus_window", "bootstrap", "point_adjust",
 )  # fmt: skip
-
 # what a test must have in common with the training
 DRAWN_BY = (
-    "smap_used_dims", "layout", "colours", "colour_window", "colour_gains", "clip", "time_scales", "window",
+    "detector", "smap_used_dims", "layout", "colours", "colour_window", "colour_gains", "clip", "time_scales", "window",
     "fold_width", "mtf_bins", "extractor", "pool_type", "head", "standardise", "gaussian_floor", "memory_size",
     "fleet_size", "fleet_offset",
 )  # fmt: skip
@@ -24,31 +32,74 @@ TRAINED_BY = (
     "lr_decay_gamma", "grad_clip", "train_window", "feature_noise", "amp",
 )  # fmt: skip
 
-# what MSFlow's own maps go with; anything else needs the raw -log p
-PICTURE_ONLY = {
-    "layout": "stretch", "head": "flow", "condition": "position", "time_scales": (1,), "fleet_size": 0,
-    "standardise": False, "feature_noise": 0.0, "calibration": "none", "levels": (1, 2, 3), "smooth": 1,
-}  # fmt: skip
-
 
 def score_name(config: Config) -> str:
-    """What is read back as time-step scores: add, mul or nll.
+    """What is read back as time-step scores: MSFlow's maps add or mul, or the raw -log p, nll.
 
-    Raises InputError where the settings ask for what only the raw -log p of a channel has (nll), or the other way.
+    Raises InputError where the settings ask for MSFlow's maps of what has none.
     """
     name = config.timestep_map
+    stretched = config.layout == "stretch" and config.detector == "msflow"
     if name == "auto":
-        name = "add" if config.layout == "stretch" else "nll"
-    if name != "nll":
-        for setting, plain in PICTURE_ONLY.items():
-            if getattr(config, setting) != plain:
-                raise InputError(
-                    f"{setting} = {getattr(config, setting)} needs timestep_map = nll: the maps add and mul are "
-                    f"MSFlow's, of one picture per channel ({setting} = {plain})."
-                )
+        name = "add" if stretched else "nll"
+    if name != "nll" and not stretched:
+        drawn = f"layout = {config.layout}" if config.detector == "msflow" else f"detector = {config.detector}"
+        raise InputError(
+            f"timestep_map = {name}: the maps add and mul are MSFlow's, of one picture per channel (layout = stretch); "
+            f"{drawn} needs timestep_map = nll."
+        )
     return name
 
 
+def counting(config: Config, names: Iterable[str]) -> list[str]:
+    """Those of the settings that count with the values that the others have."""
+    settings = read_settings()
+    return [name for name in names if _counts(settings[name], config, settings)]
+
+
+def idle(config: Config, names: Iterable[str]) -> dict[str, str]:
+    """Those of the settings that do not count, with what stands in the brackets of their lines."""
+    counts, settings = set(counting(config, names := set(names))), read_settings()
+    return {
+        name: setting.help.partition("]")[0].lstrip("[")
+        for name, setting in settings.items()
+        if name in names and name not in counts
+    }
+
+
+def warn_of_idle(config: Config, flags: Iterable[str]) -> None:
+    """Warn of flags that have no effect with the other settings."""
+    for name, counts_with in idle(config, flags).items():
+        warn(f"--{name.replace('_', '-')} has no effect here: it counts with {counts_with}.")
+
+
+def idle_in_recipe(config: Config, recipe: Path, flags: Iterable[str]) -> list[str]:
+    """What a recipe sets, and no flag sets anew, that has no effect with the other settings."""
+    return list(idle(config, set(recipe_values(recipe, read_settings())) - set(flags)))
+
+
+def _counts(setting: Setting, config: Config, settings: Mapping[str, Setting]) -> bool:
+    return all(any(_holds(test, config, settings) for test in term) for term in setting.counts_with)
+
+
+def _holds(test: Test, config: Config, settings: Mapping[str, Setting]) -> bool:
+    """A test of a setting that does not count itself does not hold."""
+    if not test.name:
+        (kind,) = test.values
+        return registry_of(settings["dataset"])[config.dataset].kind == kind
+    value = score_name(config) if test.name == "timestep_map" else getattr(config, test.name)
+    values = {str(item) for item in (value if isinstance(value, tuple) else (value,))}
+    return bool(values & set(test.values)) == test.equal and _counts(settings[test.name], config, settings)
+
+
 def course_settings(config: Config) -> dict[str, Any]:
-    """The settings that shape a model, as a checkpoint keeps them."""
-    return json.loads(json.dumps({name: getattr(config, name) for name in (*DRAWN_BY, *TRAINED_BY)}))
+    """The settings that shape a model, of those that count, as a checkpoint keeps them."""
+    counts = counting(config, (*DRAWN_BY, *TRAINED_BY))
+    return json.loads(json.dumps({name: getattr(config, name) for name in counts}))
+
+
+def changed_settings(before: Mapping[str, Any], config: Config, names: Sequence[str]) -> str:
+    """Which of the settings `names`, where they count, are others than `before`; empty where none or unknown."""
+    now = course_settings(config)
+    differ = [name for name in names if name in before and name in now and before[name] != now[name]]
+    return "; ".join(f"{name} was {before[name]}, now {now[name]}" for name in differ)

@@ -3,19 +3,20 @@
 import argparse
 import re
 import sys
-import types
 import typing
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from settings.check import bare, is_choice
 from settings.read import Setting, read_settings
 
 
 def value_of_words(words: str | list[str], kind: typing.Any) -> typing.Any:
     """What the command line gave for a setting, as a value that `_converted` can check."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    kind = bare(kind)
+    arguments = typing.get_args(kind)
     if isinstance(words, list):
-        if isinstance(kind, types.UnionType) or origin is typing.Union:
+        if typing.get_origin(kind) is not list and typing.get_origin(kind) is not tuple:
             if len(words) == 1 and any(words[0] in typing.get_args(option) for option in arguments):
                 return words[0]
             arguments = next(typing.get_args(option) for option in arguments if typing.get_origin(option) is list)
@@ -72,25 +73,25 @@ def make_parser(description: str, only: Iterable[str] | None = None) -> argparse
 
 
 def _add_flag(group: argparse._ArgumentGroup, setting: Setting) -> None:
-    many = isinstance(setting.default, list | tuple)
+    kind, many = bare(setting.type), isinstance(setting.default, list | tuple)
     default = " ".join(map(str, setting.default)) if many else setting.default
     options: dict[str, typing.Any] = {
         "dest": setting.name,
         "default": argparse.SUPPRESS,
         "help": f"{setting.help} (default: {'empty' if default == '' else default})".replace("%", "%%"),
     }
-    if setting.type is bool:
+    if kind is bool:
         options["action"] = argparse.BooleanOptionalAction
     else:
-        takes_many = many or any(typing.get_origin(k) is list for k in typing.get_args(setting.type))
-        choices = typing.get_args(setting.type) if typing.get_origin(setting.type) is typing.Literal else ()
+        takes_many = many or any(typing.get_origin(k) is list for k in typing.get_args(kind))
+        choices = typing.get_args(kind) if is_choice(kind) else ()
         options["nargs"] = "+" if takes_many else None
-        options["metavar"] = "|".join(choices) if choices else _example(setting)
+        options["metavar"] = "|".join(choices) if choices else _example(kind)
     group.add_argument(f"--{setting.name.replace('_', '-')}", **options)
 
 
-def _example(setting: Setting) -> str:
+def _example(kind: typing.Any) -> str:
     """What stands behind a flag in the help: the kind of value it takes."""
     kinds = {int: "N", float: "X"}
-    arguments = [kind for option in typing.get_args(setting.type) for kind in (typing.get_args(option) or (option,))]
-    return kinds.get(setting.type) or next((kinds[kind] for kind in arguments if kind in kinds), "TEXT")
+    inner = [item for option in typing.get_args(kind) for item in (typing.get_args(option) or (option,))]
+    return kinds.get(kind) or next((kinds[item] for item in inner if item in kinds), "TEXT")

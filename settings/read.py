@@ -1,31 +1,48 @@
 """Settings files: the lines of default.py, and what a recipe sets anew."""
 
 import ast
+import re
 import tokenize
 import typing
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from pathlib import Path
 
 from runtime.errors import InputError, unknown_name
+from settings.config import Config
 
 DEFAULT_FILE = Path(__file__).parents[1] / "default.py"
-
 SETTING_FORM = "Write settings as `name: type = value  # help`."
+BASE = "base"  # in a recipe, the recipe that it builds on
+RENAMED = {"labels": "interval_ends"}  # what an older version called a setting
+
+
+@dataclass(frozen=True)
+class Test:
+    """`name=value ..` or `name!=value ..` in the brackets of a line; a word alone is a kind of data set."""
+
+    name: str
+    equal: bool
+    values: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One line of default.py."""
+    """One line of default.py. It counts where of every entry of `counts_with` one test holds."""
 
     name: str
     type: typing.Any
     default: typing.Any
     help: str
     group: str
+    counts_with: tuple[tuple[Test, ...], ...]
 
 
 def read_settings() -> dict[str, Setting]:
-    """The settings of default.py in the order of the file. Raises InputError where a line is not one."""
+    """The settings of default.py in the order of the file.
+
+    Raises InputError where a line is not a setting, or the line of one is missing or misspelt.
+    """
     path = DEFAULT_FILE
     namespace, tree = _execute(path)
     with tokenize.open(path) as file:
@@ -41,11 +58,38 @@ def read_settings() -> dict[str, Setting]:
             kind = eval(compile(ast.Expression(line.annotation), str(path), "eval"), namespace)
             above = [helps[number] for number in headings if number < line.lineno]
             group = above[-1] if above else "Settings"
-            settings[name] = Setting(name, kind, namespace[name], helps.get(line.end_lineno or 0, ""), group)
+            text = helps.get(line.end_lineno or 0, "")
+            settings[name] = Setting(name, kind, namespace[name], text, group, _counts_with(text))
         elif isinstance(line, ast.Assign):
             target = ast.unparse(line.targets[0])
             raise InputError(f"{path}, line {line.lineno}: {target} has no type. {SETTING_FORM}")
+    _check_complete(path, settings)
     return settings
+
+
+def _counts_with(text: str) -> tuple[tuple[Test, ...], ...]:
+    """The tests in the brackets of a help text: `,` between what must all hold, ` or ` between alternatives."""
+    brackets = re.match(r"\[([^]]*)\]", text)
+    terms = brackets[1].split(",") if brackets else []
+    return tuple(tuple(_test(part.strip()) for part in term.split(" or ")) for term in terms)
+
+
+def _test(text: str) -> Test:
+    name, equals, values = text.partition("=")
+    return Test(name.rstrip("!"), not name.endswith("!"), tuple(values.split())) if equals else Test("", True, (text,))
+
+
+def _check_complete(path: Path, settings: dict[str, Setting]) -> None:
+    known = [field.name for field in fields(Config)]
+    for name in known:
+        if name not in settings:
+            close = get_close_matches(name, [found for found in settings if found not in known], n=1)
+            hint = f" Is it the line {close[0]!r}?" if close else ""
+            raise InputError(f"{path}: has no line of the setting {name}.{hint} Put it back as it was published.")
+    for setting in settings.values():
+        for test in (test for term in setting.counts_with for test in term):
+            if test.name and test.name not in settings:
+                raise InputError(f"{path}: [{setting.name}] {unknown_name('setting', test.name, list(settings))}")
 
 
 def _execute(path: Path) -> tuple[dict[str, typing.Any], ast.Module]:
@@ -62,14 +106,29 @@ def _execute(path: Path) -> tuple[dict[str, typing.Any], ast.Module]:
     return namespace, tree
 
 
-def recipe_values(path: Path, settings: dict[str, Setting]) -> dict[str, typing.Any]:
-    """What a recipe sets. Raises InputError where it sets something that is no setting, or gives it no value."""
+def recipe_values(
+    path: Path, settings: dict[str, Setting], above: tuple[Path, ...] = ()
+) -> dict[str, tuple[typing.Any, str]]:
+    """What a recipe and those it builds on set, name -> value and the file that sets it; the recipe itself wins.
+
+    Raises InputError where one sets something that is no setting, gives it no value, or builds on itself.
+    """
     namespace, tree = _execute(path)
     stored = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
     names = list(dict.fromkeys(node.id for node in stored))
+    values: dict[str, tuple[typing.Any, str]] = {}
     for name in names:
-        if name not in settings:
-            raise InputError(f"{path}: {unknown_name('setting', name, list(settings))}")
         if name not in namespace:
             raise InputError(f"{path}: {name} gets no value. Give it one, or take the line out.")
-    return {name: namespace[name] for name in names}
+        if name == BASE:
+            below = path.with_name(f"{namespace[name]}.py")
+            if below in (*above, path):
+                raise InputError(f"{path}: base = {namespace[name]!r} builds on itself. Name another recipe.")
+            values = recipe_values(below, settings, (*above, path)) | values
+        elif name in RENAMED:
+            raise InputError(f"{path}: the setting {name} is called {RENAMED[name]} now. Rename the line.")
+        elif name not in settings:
+            raise InputError(f"{path}: {unknown_name('setting', name, list(settings))}")
+        else:
+            values[name] = (namespace[name], str(path))
+    return values

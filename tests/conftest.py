@@ -1,6 +1,7 @@
 """Fixtures that several test modules share: data folders and short runs of the real entry point."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the fastest for such small work, and sums always in the same order
 
 from drawing.colours import Drawing
+from settings.effects import idle
+from settings.flags import make_parser
+from settings.load import load_config
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -51,6 +55,20 @@ def tiny_flags(data_path: Path, work_dir: Path) -> list[str]:
         *("--extractor", "resnet18", "--weights", "random", "--input-size", "32", "64", "--batch-size", "2"),
         *("--parallel-blocks", "1", "1", "1", "--c-conds", "4", "4", "4", "--meta-epochs", "2", "--sub-epochs", "2"),
     ]
+
+
+def without_idle(tiny: list[str], flags: Sequence[str]) -> list[str]:
+    """`tiny` without the flags that have no effect with `flags` behind them, and would be warned of."""
+    given = vars(make_parser("").parse_args([*tiny, *flags]))
+    config = load_config(given.pop("config"), given)
+    idle_flags = {f"--{name.replace('_', '-')}" for name in idle(config, given)}
+    kept, dropping = [], False
+    for word in tiny:
+        if word.startswith("--"):
+            dropping = word in idle_flags
+        if not dropping:
+            kept.append(word)
+    return kept
 
 
 def tiny_folder(work_dir: Path) -> Path:

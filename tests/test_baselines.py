@@ -5,8 +5,10 @@ import pytest
 from conftest import published_folder
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from data.labels import Labels
 from data.telemanom import TelemanomSource
-from evaluation.baselines import BASELINES, MATCH_WINDOW, MIN_SPREAD, RANGE_WINDOW, nearest_window, out_of_range
+from evaluation import BASELINES
+from evaluation.baselines import MATCH_WINDOW, MIN_SPREAD, RANGE_WINDOW, nearest_window, out_of_range
 
 
 def series(steps: int, seed: int) -> np.ndarray:
@@ -91,7 +93,7 @@ def test_real_data_gives_the_figures_of_the_design(
     tolerance: float,
 ) -> None:
     source = TelemanomSource(published_folder(tmp_path_factory), spacecraft)
-    labels = np.concatenate([source.timestep_labels(channel) for channel in source.channels])
+    labels = np.concatenate([Labels(source).steps(channel) for channel in source.channels])
     scores = np.concatenate(
         [BASELINES[name](source.series(c, "train"), source.series(c, "test"))[1] for c in source.channels]
     )

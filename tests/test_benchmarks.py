@@ -10,8 +10,7 @@ from conftest import tiny_flags
 from benchmarks import speed
 from benchmarks.inputs import write_pictures, write_telemetry
 from benchmarks.own_process import evaluate_scores
-from benchmarks.variants import open_variant
-from detectors.msflow.features import Features
+from benchmarks.variants import flow_of, open_variant
 from detectors.scoring import test as score
 from models.flows import negative_log_likelihood
 from train import train
@@ -28,10 +27,10 @@ def test_the_plain_way_computes_what_ours_does(kind: str, tmp_path: Path) -> Non
     for plain in (True, False):
         run = open_variant((*flags, "--work-dir", str(tmp_path / f"plain {plain}")), plain)
         train(run)
-        features = Features(run, speed.training_pictures(run), "train")
-        loss = negative_log_likelihood(*run.flow.transform(features.levels([0, 1])))
+        features = run.detector.opened(speed.training_pictures(run), "train")
+        loss = negative_log_likelihood(*flow_of(run).transform(features.levels([0, 1])))
         folder, _ = score(run)
-        found.append((loss, np.load(folder / "anomaly_score.npy"), list(run.flow.state_dict())))
+        found.append((loss, np.load(folder / "anomaly_score.npy"), list(flow_of(run).state_dict())))
     torch.testing.assert_close(found[0][0], found[1][0], rtol=1e-4, atol=0)
     np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-3)
     assert found[0][2] == found[1][2]

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drawing.colours import COLOURS, draw_colours
+from drawing import COLOURS
+from drawing.colours import draw_colours
 from drawing.steps import moving_moments
 from runtime.errors import InputError
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 import main
 from datasets import DATASETS
-from drawing.colours import COLOURS
-from drawing.layouts import LAYOUTS
+from detectors import DETECTORS
+from drawing import COLOURS, LAYOUTS
+from models import DENSITIES
 from runtime.errors import InputError
 from settings import read
 from settings.flags import make_parser
@@ -165,6 +166,8 @@ VALID: dict[str, st.SearchStrategy] = {
     "top_k": share,
     "vis_top_k": from_zero,
     "layout": st.sampled_from(list(LAYOUTS)),
+    "head": st.sampled_from(list(DENSITIES)),
+    "detector": st.sampled_from(list(DETECTORS)),
     "colours": three(st.sampled_from(list(COLOURS))),
     "colour_window": count,
     "colour_gains": three(finite),
@@ -340,8 +343,8 @@ BAD_VALUES = {
     "deviation of 0": ("img_std", "1 0 1", "[1, 0, 1]", ["0", "above 0"]),
     "unknown layout": ("layout", "lien", "'lien'", ["'lien'", "Did you mean 'line'?", "stretch, line, fold"]),
     "unknown colour": ("colours", "value value valve", "['value', 'value', 'valve']", ["'valve'", "'value'"]),
-    "a level that is not there": ("levels", "1 4", "[1, 4]", ["[1, 4]", "up to 3"]),
-    "levels out of order": ("levels", "2 1", "[2, 1]", ["(2, 1)", "1 2 3"]),
+    "a level that is not there": ("levels", "1 4", "[1, 4]", ["[1, 4]", "each of 1 2 3 once"]),
+    "levels out of order": ("levels", "2 1", "[2, 1]", ["[2, 1]", "1 2 3 once, in order"]),
     "a scale of 0": ("time_scales", "1 0", "[1, 0]", ["[1, 0]", "above 0"]),
     "no quantile": ("threshold", "q1.5", "'q1.5'", ["q1.5", "pot, a quantile", "or a number"]),
     "a misspelt rule": ("threshold", "pto", "'pto'", ["'pto'", "pot, a quantile"]),

@@ -20,8 +20,9 @@ from torch.nn import functional as F
 import eval_smap_timestep
 import export_smap_scores
 import main
-import train
-from detectors import scoring
+from detectors.loop import learning_rate
+from detectors.msflow import detector
+from models.densities import flow
 
 ROOT = Path(main.__file__).parent
 
@@ -213,13 +214,13 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
     telemetry: Path, here: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flags = [*tiny_flags(telemetry, Path("runs")), "--mode", "train"]
-    loss, calls = train.negative_log_likelihood, []
+    loss, calls = flow.negative_log_likelihood, []
 
     def breaks_in_the_second_epoch(z, log_det):
         calls.append(1)
         return loss(z, log_det) * (float("nan") if len(calls) == 6 else 1)
 
-    monkeypatch.setattr(train, "negative_log_likelihood", breaks_in_the_second_epoch)
+    monkeypatch.setattr(flow, "negative_log_likelihood", breaks_in_the_second_epoch)
     message = failure(flags, capsys)
     last = tiny_folder(Path("runs")) / "last.pt"
     assert "the loss is nan" in message
@@ -311,7 +312,7 @@ def test_a_failed_test_leaves_the_old_scores(
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(scoring, "picture_scores", interrupt)
+    monkeypatch.setattr(detector, "picture_scores", interrupt)
     assert main.main([*flags, "--mode", "test"]) == 130
     assert {path: path.read_bytes() for path in scores.rglob("*") if path.is_file()} == before
     assert {path.name for path in scores.parent.iterdir()} == {
@@ -339,7 +340,7 @@ def test_the_learning_rate_warms_up_and_decays() -> None:
         lr_decay_milestones, lr_decay_gamma = (70, 90), 0.33
 
     steps = 5
-    rates = [train.learning_rate(Settings, step, steps) for step in range(100 * steps)]
+    rates = [learning_rate(Settings, step, steps) for step in range(100 * steps)]
     assert rates[0] == pytest.approx(1e-4)
     assert rates[30] == pytest.approx(1e-3 * (0.1 + 0.9 * 30 / 60))
     assert np.allclose(np.diff(rates[:61]), rates[1] - rates[0])

@@ -8,8 +8,8 @@ import torch
 import torchvision
 from torch import nn
 
-from models import extractors
-from models.extractors import TORCHVISION_TAGS, build_extractor
+from models import EXTRACTORS, extractors
+from models.extractors import build_extractor
 from runtime.errors import InputError
 
 
@@ -28,7 +28,7 @@ def reference_pyramid(resnet: nn.Module, pictures: torch.Tensor) -> list[torch.T
     return pyramid
 
 
-@pytest.mark.parametrize("name", list(TORCHVISION_TAGS))
+@pytest.mark.parametrize("name", list(EXTRACTORS))
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 def test_agrees_with_torchvision_from_a_weight_file(name: str, suffix: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
@@ -77,7 +77,7 @@ def test_rows_of_a_picture_with_equal_rows_stay_equal() -> None:
         torch.testing.assert_close(level_low[:, :, 0], level_high[:, :, 0], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", TORCHVISION_TAGS)
+@pytest.mark.parametrize("name", EXTRACTORS)
 @pytest.mark.parametrize("width", [64, 333])
 def test_a_line_has_the_pyramid_of_a_picture_with_equal_rows(name: str, width: int) -> None:
     extractor = build_extractor(name, "random", seed=3)

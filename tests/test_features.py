@@ -9,6 +9,7 @@ import torch
 from conftest import tiny_flags, write_telemanom
 from PIL import Image
 
+from datasets import DATASETS
 from detectors.msflow import features
 from detectors.msflow.features import Features
 from detectors.run import open_run
@@ -20,11 +21,14 @@ from settings.load import load_config
 def opened(data: Path, *flags: str):
     given = vars(make_parser("").parse_args([*tiny_flags(data, data.parent / "runs"), *flags]))
     given.pop("config")
-    return open_run(load_config(flags=given), "SMAP")
+    config = load_config(flags=given)
+    (task,) = DATASETS[config.dataset].tasks(config)
+    return open_run(config, task)
 
 
-def made(run, split: str = "train") -> Features:
-    return Features(run, run.data.dataset(run.config, "SMAP", split, (0.0,) * 3, (1.0,) * 3), split)
+def made(run, split: str = "train", folder: Path | None = None) -> Features:
+    pictures = run.task.pictures(run.config, split, (0.0,) * 3, (1.0,) * 3)
+    return Features(run.detector, pictures, split, folder or run.folder)
 
 
 @pytest.fixture
@@ -81,9 +85,8 @@ def test_a_second_run_extracts_nothing(data: Path, extractions: list[str]) -> No
 )
 def test_other_settings_make_them_anew(flags: list[str], data: Path, extractions: list[str], monkeypatch) -> None:
     run, other = opened(data), opened(data, *flags)
-    other.folder = run.folder  # even if they met in one folder
     made(run)
-    made(other)
+    made(other, folder=run.folder)  # even if they met in one folder
     assert extractions == ["train"] * 2
 
 
@@ -141,9 +144,11 @@ def test_pictures_are_kept_whole(tmp_path: Path, extractions: list[str]) -> None
     def of_bolt(*more: str) -> list[torch.Tensor]:
         given = vars(make_parser("").parse_args([*flags, *more]))
         given.pop("config")
-        run = open_run(load_config(flags=given), "bolt")
-        mean, std = run.data.normalisation(run.config, "bolt")
-        return Features(run, run.data.dataset(run.config, "bolt", "train", mean, std), "train").levels([1, 0])
+        config = load_config(flags=given)
+        (task,) = DATASETS["mvtec"].tasks(config)
+        run = open_run(config, task)
+        pictures = task.pictures(config, "train", *task.normalisation(config))
+        return Features(run.detector, pictures, "train", run.folder).levels([1, 0])
 
     torch.testing.assert_close(of_bolt(), of_bolt("--no-feature-cache"), rtol=1e-5, atol=1e-5)
     of_bolt()

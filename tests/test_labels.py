@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import eval_smap_timestep
 from data.label_check import check_labels
-from data.labels import AS_PUBLISHED, LabelRow, LabelRules, step_labels
+from data.labels import AS_PUBLISHED, LabelRow, LabelRules, Labels, step_labels
 from data.telemanom import TelemanomSource
 from datasets import DATASETS
 from settings.load import load_config
@@ -18,8 +18,10 @@ from settings.load import load_config
 ROWS = [LabelRow("P-2", ((50, 65),)), LabelRow("P-2", ((53, 60), (63, 70)))]
 
 
-def rules(duplicate_rows: str = "last", labels: str = "inclusive", merge_gap: int = 0, widen: int = 0) -> LabelRules:
-    return LabelRules(duplicate_rows, labels, merge_gap, widen)
+def rules(
+    duplicate_rows: str = "last", interval_ends: str = "inclusive", merge_gap: int = 0, widen: int = 0
+) -> LabelRules:
+    return LabelRules(duplicate_rows, interval_ends, merge_gap, widen)
 
 
 @pytest.mark.parametrize(
@@ -28,13 +30,13 @@ def rules(duplicate_rows: str = "last", labels: str = "inclusive", merge_gap: in
         (rules(), [(53, 60), (63, 70)]),
         (rules("first"), [(50, 65)]),
         (rules("union"), [(50, 65), (53, 60), (63, 70)]),
-        (rules(labels="exclusive"), [(53, 59), (63, 69)]),
+        (rules(interval_ends="exclusive"), [(53, 59), (63, 69)]),
         (rules(merge_gap=2), [(53, 60), (63, 70)]),  # two normal steps lie between them, not fewer
         (rules(merge_gap=3), [(53, 70)]),
         (rules("union", merge_gap=1), [(50, 70)]),
         (rules(widen=2), [(51, 62), (61, 72)]),
         (rules(widen=60), [(0, 99), (3, 99)]),
-        (rules(labels="exclusive", merge_gap=4, widen=1), [(52, 70)]),
+        (rules(interval_ends="exclusive", merge_gap=4, widen=1), [(52, 70)]),
     ],
 )
 def test_rules(rule: LabelRules, expected: list[tuple[int, int]]) -> None:
@@ -44,7 +46,7 @@ def test_rules(rule: LabelRules, expected: list[tuple[int, int]]) -> None:
 def test_an_interval_of_one_step_is_none_where_ends_are_normal() -> None:
     rows = [LabelRow("P-1", ((5, 5), (7, 9)))]
     assert rules().intervals(rows, 20) == [(5, 5), (7, 9)]
-    assert rules(labels="exclusive").intervals(rows, 20) == [(7, 8)]
+    assert rules(interval_ends="exclusive").intervals(rows, 20) == [(7, 8)]
 
 
 intervals = st.lists(st.tuples(st.integers(-5, 50), st.integers(-5, 50)), max_size=6).map(tuple)
@@ -67,7 +69,7 @@ def test_rules_against_step_by_step_painting(
 
 def test_the_defaults_are_the_published_reading() -> None:
     loaded = load_config()
-    made = LabelRules(loaded.duplicate_rows, loaded.labels, loaded.merge_gap, loaded.widen)
+    made = LabelRules(loaded.duplicate_rows, loaded.interval_ends, loaded.merge_gap, loaded.widen)
     assert made == AS_PUBLISHED
     assert loaded.drop == ()
 
@@ -79,9 +81,9 @@ def test_the_defaults_are_the_published_reading() -> None:
         ("SMAP", rules("union"), (), 435_826, 55_972),
         ("SMAP", rules("first"), (), 435_826, 55_922),
         ("SMAP", rules(), ("P-2",), 427_617, 54_696),
-        ("SMAP", rules(labels="exclusive"), (), 435_826, 55_749),
+        ("SMAP", rules(interval_ends="exclusive"), (), 435_826, 55_749),
         ("MSL", rules(), (), 73_729, 7_766),
-        ("MSL", rules(labels="exclusive"), (), 73_729, 7_730),
+        ("MSL", rules(interval_ends="exclusive"), (), 73_729, 7_730),
     ],
 )
 def test_published_counts(
@@ -92,14 +94,15 @@ def test_published_counts(
     steps: int,
     anomalous: int,
 ) -> None:
-    source = TelemanomSource(published_folder(tmp_path_factory), spacecraft, rule)
-    labels = [source.timestep_labels(channel) for channel in source.channels if channel not in without]
+    source = TelemanomSource(published_folder(tmp_path_factory), spacecraft)
+    rows = Labels(source, rule)
+    labels = [rows.steps(channel) for channel in source.channels if channel not in without]
     assert sum(map(len, labels)) == steps
     assert sum(int(channel.sum()) for channel in labels) == anomalous
 
 
 def findings(source: TelemanomSource) -> dict[str, list[str]]:
-    return {finding.title: finding.found for finding in check_labels(source)}
+    return {finding.title: finding.found for finding in check_labels(Labels(source))}
 
 
 def test_the_check_finds_what_is_odd(tmp_path: Path) -> None:
@@ -164,5 +167,5 @@ def test_the_command(telemetry: Path, capsys: pytest.CaptureFixture) -> None:
 def test_rules_reach_the_data_set_from_the_settings(telemetry: Path) -> None:
     plain = load_config(flags={"data_path": str(telemetry)})
     wide = load_config(flags={"data_path": str(telemetry), "widen": "3"})
-    counts = [DATASETS["smap"].open(settings).timestep_labels("P-1").sum() for settings in (plain, wide)]
+    counts = [DATASETS["smap"].task(settings).labels.steps("P-1").sum() for settings in (plain, wide)]
     assert counts[1] == counts[0] + 6

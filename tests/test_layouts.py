@@ -30,17 +30,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from drawing.layouts import (
-    LAYOUTS,
-    Fold,
-    GramianAngularField,
-    Layout,
-    Line,
-    MarkovTransitionField,
-    Stretch,
-    make_layout,
-)
+from drawing import LAYOUTS
+from drawing.fold import Fold
+from drawing.layouts import Layout, make_layout
+from drawing.line import Line
+from drawing.pairwise import GramianAngularField, MarkovTransitionField
 from drawing.steps import coarsen, join_windows, refine, window_starts
+from drawing.stretch import Stretch
 from runtime.errors import InputError
 
 SIZES = [(1, 1), (5, 1), (1, 8), (16, 64), (64, 48), (32, 512)]

@@ -7,9 +7,10 @@ import pytest
 import torch
 from conftest import plain, shared_file
 
+from data.labels import Labels
 from data.telemanom import TelemanomSource
 from datasets import SMAPDataset
-from models.checkpoints import load_checkpoint
+from models.checkpoints import load_flow, read_checkpoint
 from models.extractors import build_extractor
 from models.flows import MSFlow, negative_log_likelihood
 from post_process import add_score_map, log_likelihood_maps, mul_score_map, picture_scores
@@ -23,7 +24,7 @@ def load(checkpoint: Path) -> tuple[MSFlow, dict[str, np.ndarray]]:
         oracle = dict(arrays)
     make = [oracle[name].tolist() for name in ("feats", "conds", "blocks", "clamp")]
     flow = MSFlow(*make, pool_type="avg")
-    load_checkpoint(checkpoint, flow)
+    load_flow(checkpoint, read_checkpoint(checkpoint), flow)
     return flow, oracle
 
 
@@ -80,7 +81,7 @@ def test_the_whole_way_on_two_real_channels(tmp_path: Path) -> None:
         for channel in channels:
             np.save(tmp_path / "test" / f"{channel}.npy", arrays[channel])
     pictures = SMAPDataset(
-        TelemanomSource(tmp_path, "SMAP"),
+        Labels(TelemanomSource(tmp_path, "SMAP")),
         channels,
         "test",
         tuple(oracle["input_size"].tolist()),

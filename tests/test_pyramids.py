@@ -5,10 +5,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from detectors.msflow.pyramids import PyramidMaker, TrainingPyramids
-from drawing.layouts import GramianAngularField, Line
+from detectors.msflow.pieces import LineMaker, PyramidMaker, WindowMaker
+from detectors.msflow.pyramids import TrainingPyramids, training_pyramids
+from drawing.line import Line
+from drawing.pairwise import GramianAngularField
 from drawing.steps import coarsen, refine
-from models.densities import Fleet, FlowHead, GaussianHead, MemoryHead
+from models.densities.base import Density
+from models.densities.fleet import Fleet
+from models.densities.flow import FlowDensity
+from models.densities.gaussian import GaussianDensity
+from models.densities.memory import MemoryDensity
 from models.extractors import build_extractor
 from models.flows import MSFlow, make_pool
 
@@ -18,7 +24,7 @@ BLOCKS = [1, 2, 2]
 
 def line_maker(max_columns: int = 1 << 20, pool_type: str = "avg") -> PyramidMaker:
     extractor = build_extractor("resnet18", "random", seed=1).as_line()
-    return PyramidMaker(extractor, make_pool(pool_type, line=True), Line(), 2 * max(BLOCKS) + 10, max_columns, 1)
+    return LineMaker(extractor, make_pool(pool_type, line=True), Line(), 2 * max(BLOCKS) + 10, max_columns)
 
 
 def drawn(steps: int, seed: int = 0) -> np.ndarray:
@@ -28,20 +34,20 @@ def drawn(steps: int, seed: int = 0) -> np.ndarray:
     )
 
 
-def heads() -> dict[str, torch.nn.Module]:
+def heads() -> dict[str, Density]:
     torch.manual_seed(0)
     flow = MSFlow(FEATURES, [8, 8, 8], BLOCKS, 1.9, "avg", condition="both", num_channels=2, line=True)
     for parameter in flow.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
     pyramids = [[0.3 * torch.randn(1, f, 1, 40 // 2**level) for level, f in enumerate(FEATURES)] for _ in range(2)]
-    gaussian, memory = GaussianHead(2, FEATURES, 0.3), MemoryHead(2, FEATURES, 30)
+    gaussian, memory = GaussianDensity(2, FEATURES, 0.3), MemoryDensity(2, FEATURES, 30)
     gaussian.fit(pyramids)
     memory.fit(pyramids, seed=0)
-    return {"flow": FlowHead(flow).eval(), "gaussian": gaussian, "memory": memory}
+    return {"flow": FlowDensity(flow).eval(), "gaussian": gaussian, "memory": memory}
 
 
 @torch.inference_mode()
-def series_scores(maker: PyramidMaker, head: torch.nn.Module, series: np.ndarray) -> np.ndarray:
+def series_scores(maker: PyramidMaker, head: Density, series: np.ndarray) -> np.ndarray:
     found, kept = [], []
     for piece in maker.pieces(series):
         found.append(head(piece.levels, torch.tensor([1]), piece.offsets()))
@@ -97,7 +103,7 @@ def test_an_event_comes_back_at_its_step(steps: int) -> None:
 
 def test_windows_are_scored_where_they_lie() -> None:
     extractor = build_extractor("resnet18", "random", seed=1)
-    maker = PyramidMaker(extractor, make_pool("avg"), GramianAngularField(32, "summation"), 1, 1, 16)
+    maker = WindowMaker(extractor, make_pool("avg"), GramianAngularField(32, "summation"), 16)
     series = drawn(200)
     pieces = list(maker.pieces(series))
     starts = maker.window_starts(200)
@@ -115,7 +121,7 @@ def test_windows_are_scored_where_they_lie() -> None:
 
 
 def training(noise: float = 0.0, window: int = 128) -> TrainingPyramids:
-    return TrainingPyramids(line_maker(), [drawn(700, 1), drawn(100, 2)], batch_size=3, window=window, noise=noise)
+    return training_pyramids(line_maker(), [drawn(700, 1), drawn(100, 2)], batch_size=3, window=window, noise=noise)
 
 
 def test_training_windows_are_cut_out_of_the_whole_line() -> None:
@@ -169,7 +175,7 @@ def test_coarse_steps_are_means_and_come_back_in_place(factor: int, steps: int) 
 
 def test_gaussian_head_by_hand() -> None:
     pyramids = [[torch.randn(1, 2, 1, 50) * (channel + 1)] for channel in range(2)]
-    head = GaussianHead(2, [2], floor=0.5)
+    head = GaussianDensity(2, [2], floor=0.5)
     head.fit(pyramids)
     unit = torch.cat([p[0][0, :, 0].T for p in pyramids]).var(dim=0).mean()
     x = torch.randn(1, 2, 1, 4)
@@ -187,9 +193,9 @@ def test_gaussian_head_by_hand() -> None:
 def test_a_standardised_flow_sees_unit_features_in_training_and_scoring() -> None:
     pyramids = training()
     raw = [[level.clone() for level in levels] for levels in pyramids.channels]
-    gaussian = GaussianHead(2, FEATURES, floor=1e-3)
+    gaussian = GaussianDensity(2, FEATURES, floor=1e-3)
     gaussian.fit(raw)
-    pyramids.standardise(gaussian)
+    pyramids.prepare(FlowDensity(heads()["flow"].flow, gaussian))
     for levels in pyramids.channels:
         for level in levels:
             values = level[0, :, 0]
@@ -200,8 +206,8 @@ def test_a_standardised_flow_sees_unit_features_in_training_and_scoring() -> Non
             )
     flow = heads()["flow"].flow
     number = torch.tensor([1])
-    found = FlowHead(flow, gaussian)(raw[1], number, None)
-    expected = FlowHead(flow)(pyramids.channels[1], number, None)
+    found = FlowDensity(flow, gaussian)(raw[1], number, None)
+    expected = FlowDensity(flow)(pyramids.channels[1], number, None)
     torch.testing.assert_close(found, expected)
 
 
@@ -209,7 +215,7 @@ def test_memory_and_fleet_by_hand() -> None:
     pyramids = [[torch.randn(1, 3, 1, 20)] for _ in range(2)]
     places = [p[0][0, :, 0].T for p in pyramids]
     unit = torch.cat(places).var(dim=0).mean()
-    head = MemoryHead(2, [3], size=100)
+    head = MemoryDensity(2, [3], size=100)
     head.fit(pyramids, seed=0)
     x = torch.randn(1, 3, 1, 5)
     (found,) = head([x], torch.tensor([1]), [])
@@ -228,6 +234,6 @@ def test_memory_and_fleet_by_hand() -> None:
 
 def test_a_memory_keeps_no_more_than_its_size() -> None:
     pyramids = [[torch.randn(1, 3, 1, 20)], [torch.randn(1, 3, 1, 4)]]
-    head = MemoryHead(2, [3], size=10)
+    head = MemoryDensity(2, [3], size=10)
     head.fit(pyramids, seed=0)
     assert [len(head.get_buffer(f"bank_0_{channel}")) for channel in range(2)] == [10, 4]

@@ -6,15 +6,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import tiny_flags, write_telemanom
+from conftest import tiny_flags, without_idle, write_telemanom
 
 import eval_smap_timestep
 import main
-import train
-from drawing.layouts import LAYOUTS
-from evaluation.time_steps import combined
+from detectors.loop import Course
+from drawing import LAYOUTS
+from runs.rows import chosen_rows, time_step_scores, unnamed_rows
+from runtime.errors import InputError
 
-VERSION = "msflow_resnet18_avgpool_pl111"
+VERSION = "msflow_resnet18_avgpool"
+SIZES = {
+    "stretch": ("--input-size", "32", "64"),
+    "line": (),
+    "fold": ("--window", "32", "--fold-width", "32"),
+    **dict.fromkeys(("gasf", "gadf", "mtf"), ("--window", "32")),
+}
 LENGTHS = {"P-1": (420, 500), "S-1": (90, 1100), "E-1": (600, 800)}
 
 
@@ -25,21 +32,24 @@ def data(tmp_path: Path) -> Path:
 
 def run(data: Path, *flags: str) -> int:
     """main.py with a tiny model, one meta epoch; files go beside the data."""
-    few = ("--window", "32", "--fold-width", "32", "--meta-epochs", "1", "--sub-epochs", "1", "--no-report")
-    return main.main([*tiny_flags(data, data.parent / "runs"), *few, *flags])
+    few = ("--meta-epochs", "1", "--sub-epochs", "1", "--no-report")
+    tiny = [*tiny_flags(data, data.parent / "runs"), *few]
+    return main.main([*without_idle(tiny, flags), *flags])
 
 
-def scores_folder(data: Path, layout: str, name: str = "SMAP") -> Path:
-    return data.parent / "runs" / f"{VERSION}{'' if layout == 'stretch' else f'_{layout}'}" / "smap" / name / "scores"
+def scores_folder(data: Path, layout: str, name: str = "SMAP", head: str = "flow") -> Path:
+    version = f"{VERSION}_pl111_{layout}" if head == "flow" else f"{VERSION}_{layout}_{head}"
+    return data.parent / "runs" / version / "smap" / name / "scores"
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_goes_the_whole_way(layout: str, data: Path, capsys: pytest.CaptureFixture) -> None:
-    assert run(data, "--layout", layout, "--timestep-map", "nll", "--condition", "channel") == 0
+    flags = ("--layout", layout, "--timestep-map", "nll", "--condition", "channel", *SIZES[layout])
+    assert run(data, *flags) == 0
     output = capsys.readouterr()
     assert output.err == "" and "nan" not in output.out
     assert "Time steps: 2400," in output.out
-    folder = scores_folder(data, layout)
+    folder = scores_folder(data, "nll" if layout == "stretch" else layout)
     for split, place in ((1, folder), (0, folder / "train")):
         for channel, lengths in LENGTHS.items():
             rows = np.load(place / "maps" / f"{channel}.npy")
@@ -51,21 +61,10 @@ def test_every_layout_goes_the_whole_way(layout: str, data: Path, capsys: pytest
 @pytest.mark.parametrize("head", ["flow", "gaussian", "memory"])
 @pytest.mark.parametrize("fleet", ["0", "50"])
 def test_every_head_can_be_tested_again_from_its_checkpoint(head: str, fleet: str, data: Path) -> None:
-    flags = [
-        "--layout",
-        "line",
-        "--condition",
-        "channel",
-        "--head",
-        head,
-        "--fleet-size",
-        fleet,
-        "--time-scales",
-        "1",
-        "2",
-    ]
+    flags = ["--layout", "line", "--head", head, "--fleet-size", fleet, "--time-scales", "1", "2"]
+    flags += ["--condition", "channel"] if head == "flow" else []
     assert run(data, *flags) == 0
-    folder = scores_folder(data, "line")
+    folder = scores_folder(data, "line", head=head)
     before = {path.name: np.load(path) for path in (folder / "maps").iterdir()}
     assert before["P-1.npy"].shape == (6, 500)
     assert run(data, *flags, "--mode", "test") == 0
@@ -101,7 +100,8 @@ def test_some_channels_can_be_tested_with_a_model_of_all(
 )
 def test_an_unknown_channel(flags: list[str], known: bool, data: Path, capsys: pytest.CaptureFixture) -> None:
     assert run(data, "--layout", "line", *flags, "--class-names", "P-1", "S-1") == 0
-    checkpoint = scores_folder(data, "line", "P-1_S-1").parent / "last.pt"
+    head = flags[1] if flags[0] == "--head" else "flow"
+    checkpoint = scores_folder(data, "line", "P-1_S-1", head).parent / "last.pt"
     capsys.readouterr()
     code = run(
         data, "--layout", "line", *flags, "--mode", "test", "--class-names", "E-1", "--eval-ckpt", str(checkpoint)
@@ -113,33 +113,38 @@ def test_an_unknown_channel(flags: list[str], known: bool, data: Path, capsys: p
         assert "condition = position or none" in message and message.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    "flags",
-    [
-        ["--head", "gaussian"],
-        ["--condition", "channel"],
-        ["--time-scales", "2"],
-        ["--smooth", "5"],
-        ["--layout", "line", "--timestep-map", "add"],
-    ],
-    ids=str,
-)
-def test_what_only_raw_scores_have_is_refused_for_msflows_maps(
+def test_msflows_maps_are_refused_for_what_has_none(data: Path, capsys: pytest.CaptureFixture) -> None:
+    assert run(data, "--layout", "line", "--timestep-map", "add") == 2
+    assert "layout = line needs timestep_map = nll" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flags", [["--time-scales", "2"], ["--smooth", "5"], ["--levels", "1"]], ids=str)
+def test_what_only_raw_scores_have_is_warned_of_beside_msflows_maps(
     flags: list[str], data: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    assert run(data, *flags) == 2
-    assert "needs timestep_map = nll" in capsys.readouterr().err
+    assert run(data, *flags) == 0
+    (warning,) = capsys.readouterr().err.splitlines()
+    assert warning == f"warning: {flags[0]} has no effect here: it counts with timestep_map=nll."
+
+
+@pytest.mark.parametrize("head", ["gaussian", "memory"])
+def test_stretched_channels_have_maps_of_every_head(head: str, data: Path) -> None:
+    assert run(data, "--head", head) == 0
+    folder = data.parent / "runs" / f"{VERSION}_{head}" / "smap" / "SMAP" / "scores"
+    maps = np.load(folder / "anomaly_score_map_add.npy")
+    assert maps.shape == (3, 32, 64) and np.isfinite(maps).all() and np.ptp(maps) > 0
 
 
 def test_checkpoints_of_another_head(data: Path, capsys: pytest.CaptureFixture) -> None:
     flags = ["--layout", "line", "--head", "gaussian"]
     assert run(data, *flags) == 0
+    checkpoint = ["--mode", "test", "--eval-ckpt", str(scores_folder(data, "line", head="gaussian").parent / "last.pt")]
     capsys.readouterr()
-    assert run(data, "--layout", "line", "--mode", "test") == 2
+    assert run(data, "--layout", "line", *checkpoint) == 2
     assert "is not a checkpoint of MSFlow: has epoch," in capsys.readouterr().err
-    assert run(data, *flags, "--fleet-size", "5", "--mode", "test") == 2
-    assert "needs epoch, fleet, gaussian" in capsys.readouterr().err
-    assert run(data, *flags, "--time-scales", "1", "2", "--mode", "test") == 2
+    assert run(data, *flags, "--fleet-size", "5", *checkpoint) == 2
+    assert "needs epoch, fleet." in capsys.readouterr().err
+    assert run(data, *flags, "--time-scales", "1", "2", *checkpoint) == 2
     assert "its gaussian is of other channels" in capsys.readouterr().err
 
 
@@ -147,7 +152,7 @@ def test_levels_calibration_and_smoothing_can_be_changed_without_the_model(
     data: Path, capsys: pytest.CaptureFixture
 ) -> None:
     assert run(data, "--layout", "line", "--head", "gaussian") == 0
-    folder = scores_folder(data, "line")
+    folder = scores_folder(data, "line", head="gaussian")
     (folder.parent / "last.pt").unlink()
     flags = ["--scores-dir", str(folder), "--save-npy", "--no-report"]
     assert eval_smap_timestep.main([*flags, "--levels", "2", "--smooth", "3", "--calibration", "center"]) == 0
@@ -161,14 +166,23 @@ def test_levels_calibration_and_smoothing_can_be_changed_without_the_model(
     assert "needs timestep_map = nll" in capsys.readouterr().err
 
 
-def test_combined_rows_by_hand() -> None:
+def test_rows_that_are_added_up_by_hand() -> None:
     test, train = np.arange(12.0).reshape(6, 2), np.array([[1.0, 2, 3, 4, 100]] * 6)
-    plain, of_train = combined(test, train, (1, 3), "none", 1)
-    np.testing.assert_allclose(plain, test[[0, 2, 3, 5]].sum(axis=0))
-    np.testing.assert_allclose(of_train, 4 * train[0])
-    scaled, _ = combined(test, train, (2,), "quantile", 1)
+    rows = chosen_rows(unnamed_rows(6), (1, 3))
+    np.testing.assert_allclose(time_step_scores(test[rows], train[rows], "none", 1), test[[0, 2, 3, 5]].sum(axis=0))
+    np.testing.assert_allclose(time_step_scores(train[rows], train[rows], "none", 1), 4 * train[0])
+    rows = chosen_rows(unnamed_rows(6), (2,))
+    scaled = time_step_scores(test[rows], train[rows], "quantile", 1)
     tail = np.quantile(train[0], 0.99) - 3
     np.testing.assert_allclose(scaled, ((test[[1, 4]] - 3) / tail).sum(axis=0))
+
+
+def test_a_level_that_no_row_is_of_is_an_error() -> None:
+    assert chosen_rows(["score"], (1, 2, 3)) == chosen_rows(unnamed_rows(1), (1, 2, 3)) == [0]
+    with pytest.raises(InputError, match="levels = 2: these scores have the rows score; none is of level 2"):
+        chosen_rows(["score"], (2,))
+    with pytest.raises(InputError, match="none is of level 3"):
+        chosen_rows(["scale 1 level 1", "scale 1 level 2"], (2, 3))
 
 
 def test_a_killed_line_run_continues_with_the_same_weights(data: Path) -> None:
@@ -207,7 +221,7 @@ def test_a_resumed_run_is_that_of_its_checkpoint_and_not_of_a_later_start(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(train, "_sub_epoch", interrupt)
+        patch.setattr(Course, "_sub_epoch", interrupt)
         assert run(data, *flags, "--lr", "1e-5") == 130
     capsys.readouterr()
     assert run(data, *flags, "--lr", "1e-5", "--meta-epochs", "2", "--resume") == 2

@@ -21,7 +21,8 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 import main
-from detectors import run
+from detectors import DETECTORS, run
+from detectors.msflow import features
 from models import parallel
 from runtime import errors
 from settings import read
@@ -228,7 +229,7 @@ EDITS: dict[str, tuple[typing.Any, tuple[str, ...]]] = {
     "vis_top_k": (1, ("files",)),
     "save_npy": (True, ("files", "scores")),
     "duplicate_rows": ("first", ("output",)),
-    "labels": ("exclusive", ("output",)),
+    "interval_ends": ("exclusive", ("output",)),
     "merge_gap": (4, ("output",)),
     "widen": (2, ("output",)),
     "drop": (["E-1"], ("output",)),
@@ -240,6 +241,7 @@ EDITS: dict[str, tuple[typing.Any, tuple[str, ...]]] = {
 }
 # Their effect shows only in special circumstances: each has a test of its own, test_<name>, below
 ALONE = {
+    "detector",
     "feature_cache",
     "max_columns",
     "eval_ckpt",
@@ -300,6 +302,40 @@ def test_only_the_chosen_channels_are_used(place: Place) -> None:
 
 
 # Settings whose effect shows only in special circumstances
+
+
+class Constant:
+    """A detector to which every step is alike."""
+
+    def __init__(self, *made_for: typing.Any) -> None:
+        self.channels, self.rows = made_for[2], ["score"]
+
+    def fit(self, train: typing.Any, course: typing.Any) -> None:
+        pass
+
+    def scores(self, channel: str, series: np.ndarray) -> np.ndarray:
+        return np.full((1, len(series)), 0.5, dtype=np.float32)
+
+    def facts(self) -> dict[str, typing.Any]:
+        return {}
+
+    def state(self) -> dict[str, typing.Any]:
+        return {"channels": self.channels}
+
+    def load_state(self, path: Path, content: dict[str, typing.Any]) -> None:
+        pass
+
+
+def test_detector(place: Place, base: Outcome) -> None:
+    DETECTORS.register("constant", Constant)
+    try:
+        now = outcome(edited(place.text, detector="constant"), place.folder / "constant")
+    finally:
+        DETECTORS.remove("constant")
+    assert now.code == 0, now.output
+    assert now.scores["anomaly_score.npy"] != base.scores["anomaly_score.npy"] and now.log == ()
+    (scores,) = (place.folder / "constant").rglob("scores/maps/P-1.npy")
+    assert (np.load(scores) == 0.5).all() and scores.parts[-6:-3] == ("constant", "smap", "SMAP")
 
 
 def test_feature_cache(place: Place, base: Outcome) -> None:
@@ -381,7 +417,7 @@ def test_num_workers(place: Place, base: Outcome, monkeypatch: pytest.MonkeyPatc
         asked.append(num_workers)
         return DataLoader(*args, **options)
 
-    monkeypatch.setattr(run, "DataLoader", spy)
+    monkeypatch.setattr(features, "DataLoader", spy)
     now = outcome(edited(place.text, num_workers=3), place.folder / "workers")
     assert asked == [3] * 2, "the features of both splits, once"
     assert (now.log, now.scores) == (base.log, base.scores)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from conftest import plain, published_folder, write_telemanom
 
+from data.labels import Labels
 from data.telemanom import TelemanomSource
 from datasets import DATASETS, SMAPDataset
 from runtime.errors import InputError
@@ -25,7 +26,7 @@ def test_the_published_nestings(tmp_path: Path, nested: str) -> None:
     source = TelemanomSource(root, "SMAP")
     assert source.channels == ["P-1"]
     assert source.series("P-1", "test").shape == (80, 4)
-    assert source.path("P-1", "test") == root / nested / "test" / "P-1.npy"
+    assert source.place("P-1", "test") == str(root / nested / "test" / "P-1.npy")
 
 
 def test_kaggles_folder_is_found_without_a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +34,7 @@ def test_kaggles_folder_is_found_without_a_setting(tmp_path: Path, monkeypatch: 
     (tmp_path / "1" / "data" / "data" / "labeled_anomalies.csv").rename(tmp_path / "1" / "labeled_anomalies.csv")
     monkeypatch.chdir(tmp_path)
 
-    assert DATASETS["smap"].open(load_config()).series("P-1", "train").shape == (50, 4)
+    assert DATASETS["smap"].task(load_config()).source.series("P-1", "train").shape == (50, 4)
 
 
 def labelled(tmp_path: Path, rows: str, steps: int = 20) -> TelemanomSource:
@@ -49,16 +50,16 @@ def test_labels_are_inclusive_and_the_later_row_wins(tmp_path: Path) -> None:
         'M-1,MSL,"[[0, 1]]",[point],20\nP-2,SMAP,"[[5, 5]]",[point],20\n',
     )
     assert source.channels == ["P-2", "P-1"]
-    assert np.flatnonzero(source.timestep_labels("P-2")).tolist() == [5]
-    assert np.flatnonzero(source.timestep_labels("P-1")).tolist() == [3, 4, 15, 16, 17, 18, 19]
+    assert np.flatnonzero(Labels(source).steps("P-2")).tolist() == [5]
+    assert np.flatnonzero(Labels(source).steps("P-1")).tolist() == [3, 4, 15, 16, 17, 18, 19]
 
 
 def test_intervals_out_of_range_or_reversed_are_clipped_with_a_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     source = labelled(tmp_path, 'P-1,SMAP,"[[-3, 1], [18, 40], [9, 7], [5, 5]]",[point],20\n')
-    assert np.flatnonzero(source.timestep_labels("P-1")).tolist() == [0, 1, 5, 18, 19]
-    source.timestep_labels("P-1")
+    assert np.flatnonzero(Labels(source).steps("P-1")).tolist() == [0, 1, 5, 18, 19]
+    Labels(source).steps("P-1")
     warnings = capsys.readouterr().err.splitlines()
     assert len(warnings) == 1  # said once, though asked twice
     assert "channel P-1: 3 interval(s) reversed or outside its 20 steps" in warnings[0]
@@ -75,8 +76,8 @@ def test_malformed_intervals_name_line_and_channel(tmp_path: Path, text: str) ->
 
 def test_a_channel_without_any_interval_is_normal(tmp_path: Path) -> None:
     source = labelled(tmp_path, "P-1,SMAP,[],[],20\n")
-    assert source.timestep_labels("P-1").sum() == 0
-    assert not source.has_anomaly("P-1")
+    assert Labels(source).steps("P-1").sum() == 0
+    assert not Labels(source).has_anomaly("P-1")
 
 
 def bytes_of(save, *arguments) -> bytes:
@@ -140,20 +141,22 @@ def test_folders_that_are_none(telemetry: Path, tmp_path: Path) -> None:
 
 def test_fewer_columns_than_asked_for(telemetry: Path) -> None:
     with pytest.raises(InputError, match="channel P-1 has 4 columns, smap_used_dims asks for column 7"):
-        plain((0, 1, 7))(TelemanomSource(telemetry, "SMAP"), "P-1", "train")
+        plain((0, 1, 7))(TelemanomSource(telemetry, "SMAP").series("P-1", "train"), "channel P-1")
 
 
 def test_unknown_channels_are_named_with_a_guess(telemetry: Path) -> None:
-    source = TelemanomSource(telemetry, "SMAP")
-    assert source.select(("E-1", "P-1")) == ["P-1", "E-1"]
+    def chosen(*names: str) -> list[str]:
+        return DATASETS["smap"].task(load_config(base={"data_path": str(telemetry), "class_names": names})).channels
+
+    assert chosen("E-1", "P-1") == ["P-1", "E-1"]
     with pytest.raises(InputError, match=r"unknown channel of .* 'P-11'\. Did you mean 'P-1'\? Known: P-1, S-1, E-1"):
-        source.select(("P-11",))
+        chosen("P-11")
 
 
 def test_pictures_of_channels(telemetry: Path) -> None:
     source = TelemanomSource(telemetry, "SMAP")
     mean, std = (0.1, 0.2, 0.3), (1.0, 2.0, 0.5)
-    pictures = SMAPDataset(source, ["P-1", "S-1"], "test", (32, 64), plain((0, 2, 2)), mean, std)
+    pictures = SMAPDataset(Labels(source), ["P-1", "S-1"], "test", (32, 64), plain((0, 2, 2)), mean, std)
     picture, label, mask = pictures[1]
     assert picture.shape == (3, 32, 64) and picture.dtype == np.float32
     assert label == 1 and mask.shape == (32, 64) and not mask.any()
@@ -173,7 +176,7 @@ def test_auto_normalisation_is_that_of_the_training_steps(telemetry: Path) -> No
     settings = load_config(
         base={"data_path": str(telemetry), "class_names": ("P-1", "S-1"), "smap_used_dims": (0, 2, 1)}
     )
-    mean, std = DATASETS["smap"].normalisation(settings, "any")
+    mean, std = DATASETS["smap"].task(settings).normalisation(settings)
     steps = np.concatenate([np.load(telemetry / "train" / f"{name}.npy") for name in ("P-1", "S-1")])
     np.testing.assert_allclose(mean, steps[:, [0, 2, 1]].mean(axis=0))
     np.testing.assert_allclose(std, [steps[:, 0].std(), 1.0, steps[:, 1].std()])
@@ -182,7 +185,7 @@ def test_auto_normalisation_is_that_of_the_training_steps(telemetry: Path) -> No
 def test_names_of_selections(telemetry: Path) -> None:
     for names, classes in ((("all",), ["SMAP"]), (("S-1", "P-1"), ["P-1_S-1"])):
         settings = load_config(base={"data_path": str(telemetry), "class_names": names})
-        assert DATASETS["smap"].classes(settings) == classes
+        assert [task.class_name for task in DATASETS["smap"].tasks(settings)] == classes
 
 
 @pytest.mark.parametrize(
@@ -193,7 +196,7 @@ def test_counts_of_the_real_data(
     tmp_path_factory: pytest.TempPathFactory, spacecraft: str, num_channels: int, num_steps: int, num_anomalous: int
 ) -> None:
     source = TelemanomSource(published_folder(tmp_path_factory), spacecraft)
-    labels = [source.timestep_labels(channel) for channel in source.channels]
+    labels = [Labels(source).steps(channel) for channel in source.channels]
     assert len(labels) == num_channels
     assert sum(map(len, labels)) == num_steps
     assert sum(int(channel.sum()) for channel in labels) == num_anomalous

@@ -5,20 +5,24 @@ they were made from. Other pictures, weights or sizes, and a damaged file, make 
 all alike one row is extracted and kept.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
+import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
-from data.pictures import PictureDataset
-from datasets import SMAPDataset
-from detectors.run import Run, load_pictures
+from datasets import Pictures
+from detectors.msflow.pyramids import noisy, share_of_batch
+from models.densities.base import Batch, Density
 from models.extractors import Extractor
 from models.flows import make_pool
 from runtime import distributed
@@ -26,25 +30,29 @@ from runtime.arrays import ArrayFile
 from runtime.errors import InputError
 from runtime.files import atomic_folder
 from runtime.progress import progress_bar
+from settings.config import Config
+
+if TYPE_CHECKING:
+    from detectors.msflow.model import Model
 
 META_FILE = "meta.json"
 FORMAT = 2  # counts up when what is kept changes
 
 
 class Features:
-    """The pooled pyramids of all pictures of a split: from the run's folder, or extracted anew."""
+    """The pooled pyramids of all pictures of a split: from the run's `folder`, or extracted anew by a model."""
 
-    def __init__(self, run: Run, pictures: PictureDataset | SMAPDataset, split: str) -> None:
-        self.run, self.pictures = run, pictures
+    def __init__(self, model: Model, pictures: Pictures, split: str, folder: Path) -> None:
+        self.model, self.pictures = model, pictures
         self._kept: list[ArrayFile] | None = None
-        if run.config.feature_cache:
-            folder = run.folder / "features" / split
-            made_from = _made_from(run, pictures)
+        if model.config.feature_cache:
+            place = folder / "features" / split
+            made_from = _made_from(model, pictures)
             with distributed.writer_first():
-                self._kept = _open(folder, made_from)
+                self._kept = _open(place, made_from)
                 if self._kept is None:
-                    self._make(folder, made_from, split)
-                    self._kept = _open(folder, made_from)
+                    self._make(place, made_from, split)
+                    self._kept = _open(place, made_from)
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -53,19 +61,31 @@ class Features:
         """The pooled pyramids of some pictures, level l (B, C_l, H_l, W_l)."""
         if self._kept is not None:
             chosen = [np.stack([level[number] for number in numbers]) for level in self._kept]
-            kept = [torch.from_numpy(level).to(self.run.device) for level in chosen]
+            kept = [torch.from_numpy(level).to(self.model.device) for level in chosen]
             return self._with_rows(kept) if self.pictures.rows_alike else kept
         images = torch.from_numpy(np.stack([self.pictures[number][0] for number in numbers]))
-        return self._pooled(images, self.run.extractor, self.run.flow.pool)
+        return self._pooled(images, self.model.extractor, self.model.pool)
+
+    def channel_numbers(self, numbers: list[int]) -> Tensor:
+        """The numbers (B,) of the channels that some pictures are of."""
+        found = [self.model.number(self.pictures.channels[number]) for number in numbers]
+        return torch.tensor(found, device=self.model.device)
+
+    def by_channel(self) -> list[Sequence[Tensor]]:
+        """The pooled pyramids of all pictures of every channel, a level read when it is asked for."""
+        return [
+            _ChannelLevels(self, [n for n, name in enumerate(self.pictures.channels) if name == channel])
+            for channel in self.model.channels
+        ]
 
     def _pooled(self, images: Tensor, extractor: Extractor, pool: nn.Module) -> list[Tensor]:
-        return [pool(level) for level in extractor(images.to(self.run.device, non_blocking=True))]
+        return [pool(level) for level in extractor(images.to(self.model.device, non_blocking=True))]
 
     def _with_rows(self, rows: list[Tensor]) -> list[Tensor]:
         """What pooling both ways gives for a picture of the run's height, from rows pooled along the width."""
-        pool, levels = self.run.flow.pool, []
-        for row, reduction in zip(rows, self.run.extractor.reductions, strict=True):
-            height = -(-self.run.config.input_size[0] // reduction)
+        pool, levels = self.model.pool, []
+        for row, reduction in zip(rows, self.model.extractor.reductions, strict=True):
+            height = -(-self.model.config.input_size[0] // reduction)
             # the average counts the zeros beyond the first and last row: the same share of every column
             share = pool(row.new_ones(1, 1, height, 8))[0, 0, :, 2] if isinstance(pool, nn.AvgPool2d) else None
             size = height if isinstance(pool, nn.Identity) else -(-height // 2)
@@ -93,22 +113,79 @@ class Features:
 
     def _extracted(self) -> Iterator[list[Tensor]]:
         """Pooled pyramids batch by batch; of pictures with rows alike one row of each level, pooled along the width."""
-        extractor, pool, rows = self.run.extractor, self.run.flow.pool, slice(None)
+        extractor, pool, rows = self.model.extractor, self.model.pool, slice(None)
         if self.pictures.rows_alike:
-            extractor, pool, rows = extractor.as_line(), make_pool(self.run.config.pool_type, line=True), slice(1)
-        for images, _, _ in load_pictures(self.run.config, self.pictures):
+            extractor, pool, rows = extractor.as_line(), make_pool(self.model.config.pool_type, line=True), slice(1)
+        for images, _, _ in _load(self.model.config, self.pictures):
             yield self._pooled(images[:, :, rows], extractor, pool)
 
 
-def _made_from(run: Run, pictures: PictureDataset | SMAPDataset) -> dict[str, Any]:
+class _ChannelLevels(Sequence):
+    """The pyramid of all pictures of a channel: level l (N, C_l, H_l, W_l) is read when it is asked for."""
+
+    def __init__(self, features: Features, numbers: list[int]) -> None:
+        self._features, self._numbers = features, numbers
+
+    def __len__(self) -> int:
+        return len(self._features.model.extractor.num_features)
+
+    def __getitem__(self, level: int) -> Tensor:
+        if not 0 <= level < len(self):
+            raise IndexError(level)
+        size = self._features.model.config.batch_size
+        batches = [self._numbers[start : start + size] for start in range(0, len(self._numbers), size)]
+        return torch.cat([self._features.levels(batch)[level] for batch in batches])
+
+
+class PictureBatches:
+    """The features of the training pictures as batches, prepared for a density, with noise (see TrainingPyramids)."""
+
+    def __init__(self, features: Features, density: Density, batch_size: int, noise: float) -> None:
+        self.features, self.density, self.batch_size, self.noise = features, density, batch_size, noise
+        self.num_batches = math.ceil(len(features) / batch_size)
+        self._deviation = self._deviations() if noise else []
+
+    def _deviations(self) -> list[Tensor]:
+        """Deviations of all features (C, 1, 1) by level; prepared ones are in units of them."""
+        whole = [torch.cat(list(level)) for level in zip(*self.features.by_channel(), strict=True)]
+        first = self.features.levels([0])
+        if self.density.prepared(first, self.features.channel_numbers([0])) is not first:
+            return [torch.ones_like(level[0, :, :1, :1]) for level in first]
+        return [level.transpose(0, 1).flatten(1).std(dim=1)[:, None, None] for level in whole]
+
+    def batches(self, seed: int) -> Iterator[Batch]:
+        """One pass in the random order of `seed`."""
+        random = torch.Generator().manual_seed(seed)
+        order = torch.randperm(len(self.features), generator=random)
+        for numbers in order.split(self.batch_size):
+            mine, weight = share_of_batch(len(numbers))
+            chosen = numbers[mine].tolist()
+            channels = self.features.channel_numbers(chosen)
+            levels = self.density.prepared(self.features.levels(chosen), channels)
+            if self.noise:
+                pairs = zip(levels, self._deviation, strict=True)
+                levels = [noisy(x, deviation, self.noise, mine, len(numbers), random) for x, deviation in pairs]
+            rows_alike = self.features.pictures.rows_alike and not self.noise
+            yield Batch(levels, channels, weight=weight, rows_alike=rows_alike)
+
+
+def _load(config: Config, pictures: Pictures) -> Iterator[list[Tensor]]:
+    """Batches (pictures, labels, masks) of a data set, loaded as the settings say."""
+    try:
+        yield from DataLoader(pictures, config.batch_size, num_workers=config.num_workers)
+    except InputError as error:  # one of a loading process comes with that process's traceback before it
+        raise InputError(str(error).rsplit("InputError: ", 1)[-1].strip()) from error
+
+
+def _made_from(model: Model, pictures: Pictures) -> dict[str, Any]:
     """Everything that decides the features: a difference in any makes others."""
     return {
         "format": FORMAT,
         "pictures": pictures.content_sha256(),
-        "extractor": run.config.extractor,
-        "extractor_sha256": run.extractor_sha256,
-        "pool_type": run.config.pool_type,
-        "input_size": list(run.config.input_size),
+        "extractor": model.config.extractor,
+        "extractor_sha256": model.extractor_sha256,
+        "pool_type": model.config.pool_type,
+        "input_size": list(model.config.input_size),
     }
 
 

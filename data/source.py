@@ -1,0 +1,62 @@
+"""What gives series: named channels with their columns, times and labelled intervals, whatever the files look like."""
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.labels import LabelRow
+from runtime.errors import InputError
+
+LARGEST = float(np.finfo(np.float32).max)  # features are computed in float32
+
+
+class SeriesSource(Protocol):
+    """The channels of one fleet. `split` is train or test; a method raises InputError where its data are damaged."""
+
+    name: str
+    channels: list[str]
+    origin: str  # the file or folder that it was opened from, for messages
+
+    def series(self, channel: str, split: str) -> NDArray[np.float64]:
+        """The channel's values (T, D), as `as_series` makes them."""
+
+    def num_steps(self, channel: str, split: str) -> int:
+        """Its length T, without reading its values where that can be."""
+
+    def columns(self, channel: str) -> list[str]:
+        """The names of its D columns."""
+
+    def times(self, channel: str, split: str) -> NDArray[np.datetime64] | None:
+        """When its steps were (T,), or None where they are only counted."""
+
+    def label_rows(self, channel: str) -> list[LabelRow] | None:
+        """The label rows of its test series, or None where nobody has labelled it: that is not "normal"."""
+
+    def unlabelled(self) -> list[str]:
+        """The names of series, in or beside `channels`, that nobody has labelled."""
+
+    def place(self, channel: str, split: str) -> str:
+        """Where its series comes from, such as the path of a file: for messages and as its name in score files."""
+
+
+def as_series(values: Any, where: str) -> NDArray[np.float64]:
+    """An array of any real type as a series (T, D) of float64: cast once, where data enter, nothing wraps round later.
+
+    Raises InputError that names `where` it is from for what is no series: other types or shapes, nothing at all, values
+    that are not finite or that float32 cannot hold.
+    """
+    if values.ndim != 2 or values.dtype.kind not in "fiub":
+        raise InputError(f"{where} is {values.dtype} of shape {values.shape}, expected numbers of shape (T, D).")
+    if values.size == 0:
+        raise InputError(f"{where} is empty, of shape {values.shape}. Leave the channel out.")
+    series = values.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        good = np.abs(series) <= LARGEST
+    if not good.all():
+        steps = np.flatnonzero(~good.all(axis=1))
+        value = series[steps[0]][~good[steps[0]]][0]
+        too_large = f" Larger than {LARGEST:.2g} either way is no reading: correct it, or" if np.isfinite(value) else ""
+        remedy = f"{too_large} fill or cut the gaps first." if too_large else " Fill or cut the gaps first."
+        raise InputError(f"{where} has {value} at step {steps[0]} (and {len(steps) - 1} more steps).{remedy}")
+    return series

@@ -1,0 +1,62 @@
+"""What a detector is: something that learns from normal data and scores others, of series or of pictures."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.pictures import Colours
+from datasets import Pictures
+from detectors.loop import Course
+from runtime.arrays import ArrayFile
+
+PictureMetrics = dict[str, float | None]
+Maps = Mapping[str, NDArray[np.float32] | ArrayFile]
+
+
+class Trained(Protocol):
+    """What every detector keeps in a checkpoint and tells of itself. `channels`: what it was trained on, in order."""
+
+    channels: list[str]
+
+    def facts(self) -> dict[str, Any]:
+        """What config.json says of it; `weights` tells in words which features it uses."""
+
+    def state(self) -> dict[str, Any]:
+        """Its content of a checkpoint: state dicts and plain values by name."""
+
+    def load_state(self, path: Path, content: dict[str, Any]) -> None:
+        """Take the content of the checkpoint `path`. Raises InputError where it does not fit."""
+
+
+class Detector(Trained, Protocol):
+    """A detector of series. `rows` names the rows of its scores, "level 2" for one of that pyramid level."""
+
+    rows: list[str]
+
+    def fit(self, train: Mapping[str, NDArray[np.float64]], course: Course) -> None:
+        """Learn from the training series (T, D) of every channel; an array is read when it is asked for.
+
+        What learns by gradient does so by `course.train`, whatever else by itself.
+        """
+
+    def scores(self, channel: str, series: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Scores (rows, T) of a series (T, D), higher = more anomalous."""
+
+
+class PictureDetector(Trained, Protocol):
+    """A detector of pictures by MSFlow's maps, or of channels that are drawn as one picture each."""
+
+    def normalisation(self) -> tuple[Colours, Colours]:
+        """Mean and deviation per colour by which pictures are to be normalised."""
+
+    def opened(self, pictures: Pictures, split: str) -> Any:
+        """The pictures of a split as `fit` and `score` want them; what is costly is done here."""
+
+    def fit(self, train: Any, course: Course, evaluate: Callable[[], PictureMetrics] | None) -> None:
+        """Learn from opened training pictures; `evaluate`, where there is anything to, after every meta epoch."""
+
+    def score(self, opened: Any, numbers: list[int], maps: Maps) -> dict[int, float]:
+        """Fill `maps`, add and mul (N, H, W), for the pictures `numbers`; returns their scores by number."""

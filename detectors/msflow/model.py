@@ -1,0 +1,116 @@
+"""What MSFlow is made of, on pictures as on series: extractor, pooling and a density of the pooled features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from data.pictures import Colours
+from models import DENSITIES
+from models.densities.base import Density, DensityShape
+from models.densities.fleet import Fleet, Tempered
+from models.extractors import build_extractor
+from models.flows import make_pool
+from runtime.errors import InputError
+from settings.config import Config
+from settings.effects import DRAWN_BY, changed_settings
+
+
+class Model:
+    """Extractor, pooling and density of one class, and what they were trained on.
+
+    `channels` are those that the density knows, in the order of their numbers, each at `num_scales` time scales;
+    `line` is for pictures of one row; `statistics` computes mean and deviation of the colours where neither settings
+    nor a checkpoint give them.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        channels: list[str],
+        num_scales: int,
+        line: bool,
+        statistics: Callable[[], tuple[Colours, Colours]],
+        device: torch.device,
+    ) -> None:
+        self.config, self.channels, self.device = config, channels, device
+        extractor = build_extractor(config.extractor, config.weights, config.seed)
+        self.extractor_sha256 = extractor.fingerprint()
+        self.extractor = (extractor.as_line() if line else extractor).to(device)
+        self.pool = make_pool(config.pool_type, line)
+        torch.manual_seed(config.seed)
+        shape = DensityShape(self.extractor.num_features, len(channels) * num_scales, line)
+        density: Density = DENSITIES[config.head](config, shape)
+        if config.fleet_size:
+            density = Tempered(density, Fleet(shape.num_features, config.fleet_size, config.fleet_offset))
+        self.density = density.to(device)
+        self._statistics = statistics
+        self._recorded: tuple[Colours, Colours] | None = None
+
+    def normalisation(self) -> tuple[Colours, Colours]:
+        """Mean and deviation per colour: as set, or as recorded in training."""
+        mean, std = self.config.img_mean, self.config.img_std
+        if "auto" in (mean, std) and self._recorded is None:
+            self._recorded = self._statistics()
+        return (
+            self._recorded[0] if mean == "auto" else mean,
+            self._recorded[1] if std == "auto" else std,
+        )
+
+    def record(self, statistics: tuple[Colours, Colours]) -> None:
+        """Take mean and deviation per colour as those of the training, unless they are known already."""
+        self._recorded = self._recorded or statistics
+
+    def number(self, channel: str, scale: int = 0) -> int:
+        """The number of a channel at the `scale`-th time scale. InputError where the density does not know it."""
+        if channel in self.channels:
+            return self.channels.index(channel) + len(self.channels) * scale
+        if not self.density.knows_channels:
+            return 0
+        known = " ".join(self.channels[:10]) + (" .." if len(self.channels) > 10 else "")
+        raise InputError(
+            f"channel {channel} was not in training ({known} were), but head = {self.config.head}, condition = "
+            f"{self.config.condition}, standardise = {self.config.standardise} knows each channel by itself. Train "
+            "with it, or with head = flow, condition = position or none, standardise = False."
+        )
+
+    def numbers(self, number: int, pictures: Tensor) -> Tensor:
+        """A channel's number for each of some pictures (B, ..): (B,)."""
+        return torch.full((len(pictures),), number, device=self.device)
+
+    def facts(self) -> dict[str, Any]:
+        """Weights and normalisation."""
+        mean, std = self.normalisation()
+        return {
+            "weights": self.extractor.weights,
+            "extractor_sha256": self.extractor_sha256,
+            "img_mean": mean,
+            "img_std": std,
+        }
+
+    def state(self) -> dict[str, Any]:
+        """The density's content of a checkpoint, and what it was trained on."""
+        mean, std = self.normalisation()
+        trained_on = {"extractor_sha256": self.extractor_sha256, "img_mean": mean, "img_std": std}
+        return {**self.density.state(), **trained_on, "channels": self.channels}
+
+    def load_state(self, path: Path, content: dict[str, Any]) -> None:
+        """Take the content of a checkpoint, the original's too.
+
+        Raises InputError where it does not fit, or was trained with other settings or extractor weights.
+        """
+        self.density.load_state(path, content)
+        changed = changed_settings(content.get("settings", {}), self.config, DRAWN_BY)
+        if changed:
+            raise InputError(f"{path}: was made with other settings: {changed}. Set them back, or train anew.")
+        if content.get("extractor_sha256", "") not in ("", self.extractor_sha256):
+            raise InputError(
+                f"{path}: was trained on other extractor weights than {self.extractor.weights}. "
+                "Set weights and seed as in the config.json beside it."
+            )
+        if content.get("img_mean"):
+            self._recorded = tuple(content["img_mean"]), tuple(content["img_std"])

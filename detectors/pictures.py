@@ -1,0 +1,77 @@
+"""Pictures as a detector learns and scores them: MSFlow's maps of each, and picture metrics where there are masks."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.pictures import PictureDataset
+from datasets import Pictures, PictureTask, SeriesTask
+from detectors.base import PictureDetector, PictureMetrics
+from detectors.loop import Course
+from metrics.pictures import picture_metrics
+from runs.folder import MAP_NAMES, map_file
+from runs.scores import write_samples
+from runtime import distributed
+from runtime.arrays import ArrayFile
+from settings.config import Config
+
+
+class PictureWay:
+    """How the pictures of a task are learnt and scored; channels of series are drawn as one picture each."""
+
+    def __init__(self, config: Config, task: SeriesTask | PictureTask, detector: PictureDetector) -> None:
+        self.config, self.task, self.detector = config, task, detector
+        self.splits = task.splits
+
+    def _pictures(self, split: str) -> Pictures:
+        return self.task.pictures(self.config, split, *self.detector.normalisation())
+
+    def fit(self, course: Course) -> None:
+        """Learn from the training pictures; those of the test are evaluated after every meta epoch.
+
+        They are opened first: a bad file among them is found now and not after hours of training.
+        """
+        train, test = self._pictures("train"), self._pictures("test")
+        opened = self.detector.opened(train, "train")
+        if not self.task.has_masks:
+            self.detector.fit(opened, course, None)
+            return
+        opened_test = self.detector.opened(test, "test")
+        self.detector.fit(opened, course, lambda: self._evaluated(test, opened_test))
+
+    def _evaluated(self, pictures: PictureDataset, opened: Any) -> PictureMetrics:
+        """Picture metrics of the detector as it is."""
+        maps = {name: np.empty((len(pictures), *self.config.input_size), dtype=np.float32) for name in MAP_NAMES}
+        scores = self.detector.score(opened, list(range(len(pictures))), maps)
+        return self._metrics(pictures, scores, maps["add"])
+
+    def _metrics(
+        self, pictures: PictureDataset, scores: dict[int, float], score_maps: NDArray[np.float32]
+    ) -> PictureMetrics:
+        in_order = np.array([scores[number] for number in range(len(scores))], dtype=np.float32)
+        masks = np.stack([pictures.mask(number) for number in range(len(pictures))])
+        return picture_metrics(pictures.labels, in_order, masks, score_maps, self.config.pro_eval)
+
+    def write(self, split: str, folder: Path, describe: Callable[[dict[str, Any]], None]) -> PictureMetrics:
+        """Write the maps of every picture; of several processes each has a share of them. Returns picture metrics."""
+        pictures = self._pictures(split)
+        shape = (len(pictures), *self.config.input_size)
+        with distributed.writer_first():
+            maps = {name: _map_file(map_file(folder, name), shape) for name in MAP_NAMES}
+        numbers = distributed.share_of(list(range(len(pictures))))
+        scores = distributed.gathered(self.detector.score(self.detector.opened(pictures, split), numbers, maps))
+        if not distributed.is_writer():
+            return {}
+        series = None if self.task.has_masks else pictures.channels
+        describe(write_samples(folder, pictures.filenames, series, pictures.labels, scores))
+        if not self.task.has_masks:
+            return {}
+        return self._metrics(pictures, scores, np.load(map_file(folder, "add"), mmap_mode="r", allow_pickle=False))
+
+
+def _map_file(path: Path, shape: tuple[int, ...]) -> ArrayFile:
+    """The file of the score maps, made by the first who asks."""
+    return ArrayFile(path) if path.exists() else ArrayFile.create(path, shape)

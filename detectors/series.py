@@ -1,0 +1,70 @@
+"""Series as a detector learns and scores them: one file of scores (rows, T) per channel."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.source import SeriesSource
+from datasets import SeriesTask, picture_label
+from detectors.base import Detector, PictureMetrics
+from detectors.loop import Course
+from runs.folder import level_map_file
+from runs.rows import channel_score, chosen_rows
+from runs.scores import write_samples
+from runtime import distributed
+from runtime.files import atomic_file
+from runtime.progress import progress_bar
+from settings.config import Config
+
+
+class SplitArrays(Mapping):
+    """The series (T, D) of a split by channel, each read when it is asked for."""
+
+    def __init__(self, source: SeriesSource, channels: list[str], split: str) -> None:
+        self._source, self._channels, self._split = source, channels, split
+
+    def __getitem__(self, channel: str) -> NDArray[np.float64]:
+        return self._source.series(channel, self._split)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._channels)
+
+    def __len__(self) -> int:
+        return len(self._channels)
+
+
+class SeriesWay:
+    """How the channels of a task are learnt and scored."""
+
+    splits = ("test", "train")  # thresholds are learnt from the scores of the training split
+
+    def __init__(self, config: Config, task: SeriesTask, detector: Detector) -> None:
+        self.config, self.task, self.detector = config, task, detector
+
+    def fit(self, course: Course) -> None:
+        """Learn from the training series. The test series are read too: what is wrong in them is found now."""
+        for channel in self.task.channels:
+            self.task.source.series(channel, "test")
+        self.detector.fit(SplitArrays(self.task.source, self.task.channels, "train"), course)
+
+    def write(self, split: str, folder: Path, describe: Callable[[dict[str, Any]], None]) -> PictureMetrics:
+        """Write the scores of every channel; of several processes each has a share of them. No picture metrics."""
+        task, names = self.task, self.task.channels
+        rows = chosen_rows(self.detector.rows, self.config.levels)
+        scores, numbers = {}, distributed.share_of(list(range(len(names))))
+        with progress_bar(len(numbers), desc=f"Score {split}", unit="channel") as bar:
+            for number in numbers:
+                found = self.detector.scores(names[number], task.source.series(names[number], split))
+                with atomic_file(level_map_file(folder, names[number])) as temporary, temporary.open("wb") as file:
+                    np.save(file, found)
+                scores[number] = channel_score(found[rows], self.config.top_k, self.config.smooth)
+                bar.update()
+        scores = distributed.gathered(scores)
+        if distributed.is_writer():
+            labels = [picture_label(task.labels, name, split) for name in names]
+            places = [task.source.place(name, split) for name in names]
+            describe({**write_samples(folder, places, names, labels, scores), "rows": self.detector.rows})
+        return {}

@@ -1,0 +1,1 @@
+"""What turns a pooled pyramid into energies, one per place and level: the flow, or simpler densities per channel."""

@@ -1,0 +1,105 @@
+"""What every density of features can do.
+
+A density knows which features are likely in each of a number of channels: series, their drawings at several time
+scales, or one channel for all pictures of a class. Its energy is high where a place is unlikely: 1/2 mean_c z^2 of the
+flow, which is -log p up to a constant, or a squared distance in the same units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.checkpoints import load_parts
+
+Levels = list[Tensor]
+TINY = 1e-12  # energies of 0 on both sides stay 0
+
+
+@dataclass(frozen=True)
+class DensityShape:
+    """What a density is made for: features per level, how many channels, and whether pictures are one row."""
+
+    num_features: list[int]
+    num_channels: int
+    line: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """A training batch: pooled pyramid, level l (B, C_l, H_l, W_l), and the channels (B,) its pictures are of.
+
+    `offsets` (B,) by level are the columns at which parts of a line begin. `rows_alike`: the rows of the pictures are
+    all alike. Of several processes each has a share of the batch, and `weight` makes the mean over the processes the
+    mean over the batch.
+    """
+
+    levels: Levels
+    channels: Tensor
+    offsets: Levels | None = None
+    weight: float = 1.0
+    rows_alike: bool = False
+
+
+class Density(nn.Module):
+    """Likely features per channel. `reach`: cells on either side that an energy depends on."""
+
+    reach: int = 0
+    knows_channels: bool = True  # whether a channel's energies depend on which it is
+
+    @property
+    def needs_fit(self) -> bool:
+        """Whether `fit` learns anything."""
+        return type(self).fit is not Density.fit
+
+    @property
+    def trained(self) -> Density | None:
+        """The part that is trained by its `loss`; None where `fit` is all."""
+        return self if any(parameter.requires_grad for parameter in self.parameters()) else None
+
+    def fit(self, pyramids: Sequence[Sequence[Tensor]], seed: int) -> None:
+        """Learn what needs no training from the pooled training pyramid of every channel, level l (N, C_l, H_l, W_l).
+
+        `seed` decides what is chosen at random.
+        """
+
+    def prepared(self, levels: Levels, channels: Tensor) -> Levels:
+        """Features (B, C_l, H_l, W_l) of channels (B,) as `loss` wants them; what `fit` learnt counts."""
+        return levels
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The loss of a batch of prepared features, a scalar: of densities that are trained."""
+        raise NotImplementedError
+
+    def forward(
+        self, levels: Levels, channels: Tensor, offsets: Levels | None = None, rows_alike: bool = False
+    ) -> Levels:
+        """Pooled pyramid (B, C_l, H_l, W_l) of channels (B,) -> energies (B, H_l, W_l)."""
+        raise NotImplementedError
+
+    def parts(self) -> dict[str, nn.Module]:
+        """What a checkpoint keeps of it, by the names there."""
+        return {"density": self}
+
+    def state(self) -> dict[str, Any]:
+        """The content of a checkpoint."""
+        return {name: part.state_dict() for name, part in self.parts().items()}
+
+    def load_state(self, path: Path, content: dict[str, Any]) -> None:
+        """Take the content of the checkpoint `path`. Raises InputError where it lacks a part, or is of another make."""
+        load_parts(path, content, self.parts())
+
+
+def places(level: Tensor) -> Tensor:
+    """Features of all places, (B, C, H, W) -> (B H W, C)."""
+    return level.movedim(1, -1).flatten(0, -2)
+
+
+def mean_variance(level: int, pyramids: Sequence[Sequence[Tensor]]) -> Tensor:
+    """Mean variance of a feature of one level over all channels: the unit in which squared distances are told."""
+    return torch.cat([places(levels[level]) for levels in pyramids]).var(dim=0).mean().clamp_min(TINY)

@@ -1,0 +1,87 @@
+"""What is normal somewhere in the fleet, and a density that is tempered by it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.checkpoints import load_parts
+from models.densities.base import TINY, Batch, Density, Levels, mean_variance
+from models.densities.memory import Memory
+
+
+class Fleet(Memory):
+    """What is normal somewhere in the fleet: a feature that another channel has seen is no cause for alarm.
+
+    A channel that never varies in training has a density without width, and alarms at any other value, though
+    the fleet knows it well. The energy E becomes 1 / (1 / E + 1 / (d + offset)), d the distance to the fleet: a soft
+    minimum of both, as of a mixture of the channel's density and the fleet's.
+    """
+
+    def __init__(self, num_features: list[int], size: int, offset: float) -> None:
+        super().__init__(1, num_features, size)
+        self.offset = offset
+
+    def fit(self, pyramids: Sequence[Sequence[Tensor]], seed: int) -> None:
+        """Keep features of the pooled training pyramids of all channels."""
+        for level in range(len(pyramids[0])):
+            self.keep(level, 0, pyramids, mean_variance(level, pyramids), seed)
+
+    def temper(self, energies: Levels, levels: Levels) -> Levels:
+        """Energies (B, H_l, W_l) of a pooled pyramid (B, C_l, H_l, W_l), tempered."""
+        tempered = []
+        for level, (energy, features) in enumerate(zip(energies, levels, strict=True)):
+            known = torch.stack([self.distances(level, x, 0) for x in features]) + self.offset
+            tempered.append(energy * known / (energy + known).clamp_min(TINY))
+        return tempered
+
+
+class Tempered(Density):
+    """Another density, its energies tempered by the fleet."""
+
+    def __init__(self, density: Density, fleet: Fleet) -> None:
+        super().__init__()
+        self.density, self.fleet = density, fleet
+        self.reach = density.reach
+        self.knows_channels = density.knows_channels
+
+    @property
+    def trained(self) -> Density | None:
+        """The trained part of the density."""
+        return self.density.trained
+
+    def fit(self, pyramids: Sequence[Sequence[Tensor]], seed: int) -> None:
+        """Fit both."""
+        self.density.fit(pyramids, seed)
+        self.fleet.fit(pyramids, seed)
+
+    def prepared(self, levels: Levels, channels: Tensor) -> Levels:
+        """Features as the density's loss wants them."""
+        return self.density.prepared(levels, channels)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The density's loss."""
+        return self.density.loss(batch)
+
+    def forward(
+        self, levels: Levels, channels: Tensor, offsets: Levels | None = None, rows_alike: bool = False
+    ) -> Levels:
+        """Pooled pyramid (B, C_l, H_l, W_l) of channels (B,) -> energies (B, H_l, W_l)."""
+        return self.fleet.temper(self.density(levels, channels, offsets, rows_alike), levels)
+
+    def state(self) -> dict[str, Any]:
+        """Both."""
+        return {**self.density.state(), "fleet": self.fleet.state_dict()}
+
+    def load_state(self, path: Path, content: dict[str, Any]) -> None:
+        """Take both from a checkpoint. Raises InputError where it lacks one, or is of another make."""
+        self.density.load_state(path, content)
+        load_parts(path, content, {"fleet": self.fleet})
+
+    def parts(self) -> dict[str, nn.Module]:
+        """Those of both."""
+        return {**self.density.parts(), "fleet": self.fleet}

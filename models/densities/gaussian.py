@@ -1,0 +1,59 @@
+"""The density `gaussian`: a Gaussian per channel and feature."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.densities.base import Density, DensityShape, Levels, mean_variance, places
+
+
+class GaussianDensity(Density):
+    """A Gaussian per channel and feature: energy 1/2 mean_c (x - mean)^2 / (variance + floor^2 unit).
+
+    `floor` is in units of the features' root mean variance over all channels: a feature that hardly varies in a
+    channel's training data would else make every change of it count without bound.
+    """
+
+    def __init__(self, num_channels: int, num_features: list[int], floor: float) -> None:
+        super().__init__()
+        self.floor = floor
+        for level, features in enumerate(num_features):
+            self.register_buffer(f"mean_{level}", torch.zeros(num_channels, features))
+            self.register_buffer(f"variance_{level}", torch.ones(num_channels, features))
+
+    def fit(self, pyramids: Sequence[Sequence[Tensor]], seed: int = 0) -> None:
+        """Learn from the pooled training pyramid of every channel, level l (N, C_l, H_l, W_l)."""
+        for level in range(len(pyramids[0])):
+            unit = mean_variance(level, pyramids)
+            for channel, levels in enumerate(pyramids):
+                features = places(levels[level])
+                self.get_buffer(f"mean_{level}")[channel] = features.mean(dim=0)
+                variance = features.var(dim=0, correction=0) + self.floor**2 * unit
+                self.get_buffer(f"variance_{level}")[channel] = variance
+
+    def standardised(self, levels: Levels, channels: Tensor) -> Levels:
+        """Features (B, C_l, H_l, W_l) of channels (B,) less their mean, over their deviation."""
+        found = []
+        for level, features in enumerate(levels):
+            mean, variance = (
+                self.get_buffer(f"{name}_{level}")[channels][:, :, None, None] for name in ("mean", "variance")
+            )
+            found.append((features - mean) / variance.sqrt())
+        return found
+
+    def forward(
+        self, levels: Levels, channels: Tensor, offsets: Levels | None = None, rows_alike: bool = False
+    ) -> Levels:
+        """Pooled pyramid (B, C_l, H_l, W_l) of channels (B,) -> energies (B, H_l, W_l)."""
+        return [0.5 * features.square().mean(dim=1) for features in self.standardised(levels, channels)]
+
+    def parts(self) -> dict[str, nn.Module]:
+        """Itself."""
+        return {"gaussian": self}
+
+
+def gaussian(config: Any, shape: DensityShape) -> GaussianDensity:
+    """The density that the settings describe."""
+    return GaussianDensity(shape.num_channels, shape.num_features, config.gaussian_floor)

@@ -1,0 +1,66 @@
+"""The rows of a channel's scores: their names, which of them are added up, and the score of the whole channel."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drawing.steps import moving_moments
+from runtime.errors import InputError
+
+NUM_LEVELS = 3
+TAIL = 0.99  # quantile of the training scores that calibration `quantile` takes for 1
+
+
+def level_row(level: int, scale: int) -> str:
+    """The name of the row of a pyramid level (from 1), of the series drawn with `scale` steps per column."""
+    return f"scale {scale} level {level}"
+
+
+def unnamed_rows(number: int) -> list[str]:
+    """Names of rows that were kept without: of pyramid levels where they can be, in the order of time scales."""
+    if number % NUM_LEVELS:
+        return [f"row {row + 1}" for row in range(number)]
+    return [level_row(row % NUM_LEVELS + 1, row // NUM_LEVELS + 1) for row in range(number)]
+
+
+def chosen_rows(names: Sequence[str], levels: tuple[int, ...]) -> list[int]:
+    """The numbers of the rows of some pyramid levels; rows that are of no level are always chosen.
+
+    Raises InputError where a level is asked for that no row is of, unless all levels are.
+    """
+    of_row = [int(found[1]) if (found := re.search(r"\blevel (\d+)$", name)) else None for name in names]
+    missing = sorted(set(levels) - set(of_row))
+    if missing and len(levels) < NUM_LEVELS:
+        raise InputError(
+            f"levels = {' '.join(map(str, levels))}: these scores have the rows {', '.join(names)}; none is of level "
+            f"{missing[0]}. Leave levels as they are."
+        )
+    return [row for row, level in enumerate(of_row) if level is None or level in levels]
+
+
+def time_step_scores(
+    rows: NDArray[np.floating], train: NDArray[np.floating] | None, calibration: str, smooth: int
+) -> NDArray[np.float64]:
+    """Scores (rows, T) of a channel -> one per step (T,).
+
+    Rows are calibrated on the training steps (rows, T'), added up and averaged over `smooth` steps around each.
+    Without training steps there is no calibration.
+    """
+    scores = rows.astype(np.float64)
+    centre, spread = np.zeros((len(rows), 1)), np.ones((len(rows), 1))
+    known = scores if train is None else train.astype(np.float64)
+    if calibration != "none":
+        centre = np.median(known, axis=1, keepdims=True)
+    if calibration == "quantile":
+        tail = np.quantile(known, TAIL, axis=1, keepdims=True) - centre
+        # a channel whose training scores are all alike has no tail to measure by
+        spread = np.where(tail > 0, tail, np.maximum(np.abs(centre), np.finfo(np.float32).tiny))
+    return moving_moments(((scores - centre) / spread).sum(axis=0), smooth).mean
+
+
+def channel_score(rows: NDArray[np.floating], top_k: float, smooth: int) -> float:
+    """One score of a channel from the rows (rows, T) that are added up: the mean of its highest `top_k` steps."""
+    steps = np.sort(time_step_scores(rows, None, "none", smooth))
+    return float(steps[-max(1, int(len(steps) * top_k)) :].mean())

@@ -1,0 +1,82 @@
+"""What a run is set to: the fields of default.py, for type checkers and editors. Defaults and help stand there."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a run, checked and frozen; what each means stands in its line of default.py."""
+
+    dataset: str
+    data_path: str
+    class_names: tuple[str, ...]
+    detector: str
+    mode: Literal["all", "train", "test"]
+    eval_ckpt: str
+    resume: bool
+    work_dir: str
+    seed: int
+    device: Literal["auto", "cpu", "cuda"]
+    amp: bool
+    recompute: bool
+    num_workers: int
+    input_size: tuple[int, int]
+    layout: str
+    smap_used_dims: tuple[int, ...]
+    colours: tuple[str, ...]
+    colour_window: int
+    colour_gains: tuple[float, ...]
+    clip: float
+    time_scales: tuple[int, ...]
+    window: int
+    fold_width: int
+    mtf_bins: int
+    max_columns: int
+    img_mean: tuple[float, ...] | Literal["auto"]
+    img_std: tuple[float, ...] | Literal["auto"]
+    extractor: str
+    weights: str
+    feature_cache: bool
+    pool_type: Literal["avg", "max", "none"]
+    head: str
+    condition: Literal["position", "channel", "both", "none"]
+    c_conds: tuple[int, ...]
+    standardise: bool
+    parallel_blocks: tuple[int, ...]
+    clamp_alpha: float
+    gaussian_floor: float
+    memory_size: int
+    fleet_size: int
+    fleet_offset: float
+    batch_size: int
+    meta_epochs: int
+    sub_epochs: int
+    lr: float
+    lr_warmup_epochs: int
+    lr_warmup_from: float
+    lr_decay_milestones: tuple[int, ...]
+    lr_decay_gamma: float
+    grad_clip: float
+    train_window: int
+    feature_noise: float
+    top_k: float
+    pro_eval: bool
+    timestep_map: Literal["auto", "add", "mul", "nll"]
+    levels: tuple[int, ...]
+    calibration: Literal["none", "center", "quantile"]
+    smooth: int
+    vis_top_k: int
+    save_npy: bool
+    duplicate_rows: Literal["last", "first", "union"]
+    interval_ends: Literal["inclusive", "exclusive"]
+    merge_gap: int
+    widen: int
+    drop: tuple[str, ...]
+    threshold: str
+    vus_window: int
+    bootstrap: int
+    point_adjust: bool
+    report: bool
+    tensorboard: bool
+    wandb: bool
