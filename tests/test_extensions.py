@@ -1,0 +1,260 @@
+"""Every seam, from this file alone: toy parts register themselves, and the real commands run with them."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import tiny_flags, without_idle
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+import eval_smap_timestep
+import export_smap_scores
+import main
+from data.labels import LabelRow
+from data.pictures import PictureFile
+from datasets import DATASETS, PictureData, SeriesData
+from detectors import DETECTORS
+from drawing import COLOURS, LAYOUTS
+from drawing.layouts import map_at_pixels, padded
+from evaluation import BASELINES
+from metrics import METRICS
+from metrics.metric import Column, Metric
+from models import DENSITIES, EXTRACTORS
+from models.densities.base import Density, Levels, places
+from models.extractors import Extractor, timm_extractor
+from runtime.registry import Registry
+
+
+class Sensors:
+    """A source of two sensors in memory; nobody has labelled the second, and its name is no file's."""
+
+    name, channels, origin = "SENSORS", ["bath/temp", "../pump"], "memory"
+
+    def __init__(self, folder: Path) -> None:
+        rng = np.random.default_rng(0)
+        self.values = {(c, s): rng.normal(size=(300, 2)) for c in self.channels for s in ("train", "test")}
+        self.values["bath/temp", "test"][150:180] += 4
+
+    def series(self, channel: str, split: str) -> NDArray[np.float64]:
+        return self.values[channel, split]
+
+    def num_steps(self, channel: str, split: str) -> int:
+        return len(self.values[channel, split])
+
+    def columns(self, channel: str) -> list[str]:
+        return ["temperature in $^\\circ$C", "pressure"]
+
+    def times(self, channel: str, split: str) -> None:
+        return None
+
+    def label_rows(self, channel: str) -> list[LabelRow] | None:
+        return [LabelRow(channel, ((150, 179),))] if channel == "bath/temp" else None
+
+    def unlabelled(self) -> list[str]:
+        return ["../pump"]
+
+    def place(self, channel: str, split: str) -> str:
+        return f"memory of {channel}, {split}"
+
+
+class Snake:
+    """Rows of 32 steps, every other one backwards."""
+
+    window, rows_alike, cuttable = 32 * 32, False, False
+
+    def to_image(self, series: NDArray[np.floating]) -> NDArray[np.float32]:
+        rows = padded(series, self.window).reshape(-1, 32, 32)
+        rows[:, 1::2] = rows[:, 1::2, ::-1]
+        return rows.astype(np.float32)
+
+    def to_series(self, score_map: NDArray[np.floating], num_steps: int, stride: int = 1) -> NDArray[np.float64]:
+        rows = map_at_pixels(score_map, (32, 32), stride)
+        rows[1::2] = rows[1::2, ::-1]
+        return rows.ravel()[:num_steps]
+
+
+class Centre(Density):
+    """The squared distance to the mean feature of the channel, shifted by a trained offset."""
+
+    def __init__(self, num_channels: int, num_features: list[int]) -> None:
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros(()))
+        for level, features in enumerate(num_features):
+            self.register_buffer(f"centre_{level}", torch.zeros(num_channels, features))
+
+    def fit(self, pyramids: list[Levels], seed: int) -> None:
+        for channel, levels in enumerate(pyramids):
+            for level in range(len(levels)):
+                self.get_buffer(f"centre_{level}")[channel] = places(levels[level]).mean(dim=0)
+
+    def loss(self, batch: Any) -> Tensor:
+        return (self.shift - 1).square()
+
+    def forward(
+        self, levels: Levels, channels: Tensor, offsets: Levels | None = None, rows_alike: bool = False
+    ) -> Levels:
+        centres = [self.get_buffer(f"centre_{level}")[channels][:, :, None, None] for level in range(len(levels))]
+        return [(x - c).square().mean(dim=1) + self.shift.square() for x, c in zip(levels, centres, strict=True)]
+
+
+class Magnitude:
+    """A detector without torch: how far every column is from its training mean, a row a column."""
+
+    def __init__(self, config: Any, task: Any, channels: list[str], folder: Path, device: torch.device) -> None:
+        self.channels, self.rows, self.means = channels, ["first column", "second column"], {}
+
+    def fit(self, train: Mapping[str, NDArray[np.float64]], course: Any) -> None:
+        self.means = {channel: series.mean(axis=0).tolist() for channel, series in train.items()}
+
+    def scores(self, channel: str, series: NDArray[np.float64]) -> NDArray[np.float32]:
+        return np.abs(series - self.means[channel]).T.astype(np.float32)
+
+    def facts(self) -> dict[str, Any]:
+        return {"weights": "none"}
+
+    def state(self) -> dict[str, Any]:
+        return {"means": self.means, "channels": self.channels}
+
+    def load_state(self, path: Path, content: dict[str, Any]) -> None:
+        self.means = content["means"]
+
+
+def read_flat(folder: Path, class_name: str, split: str) -> list[PictureFile]:
+    """Pictures named after their split; those with `bad` in the name have a mask beside them."""
+    files = sorted((folder / class_name).glob(f"{split}-*.png"))
+    return [PictureFile(path, path.with_suffix(".bmp") if "bad" in path.stem else None) for path in files]
+
+
+MEAN_SCORE = Metric(
+    (Column("mean_score", "mean of all scores", printed="mean", headline="mean score", channels="mean score"),),
+    lambda steps: (float(steps.scores.mean()),),
+    needs_labels=False,
+)
+TOYS: list[tuple[Registry, str, Any]] = [
+    (DATASETS, "sensors", SeriesData(Sensors, (".",))),
+    (DATASETS, "flat", PictureData("flat", read_flat)),
+    (LAYOUTS, "snake", lambda config: Snake()),
+    (COLOURS, "sign", lambda values, window: np.sign(values)),
+    (EXTRACTORS, "small", lambda name, weights, seed: timm_extractor("resnet18", weights, seed)),
+    (DENSITIES, "centre", lambda config, shape: Centre(shape.num_channels, shape.num_features)),
+    (DETECTORS, "magnitude", Magnitude),
+    (METRICS, "mean_score", MEAN_SCORE),
+    (BASELINES, "square", lambda train, test: (train[:, 0] ** 2, test[:, 0] ** 2)),
+]
+
+
+@pytest.fixture(autouse=True)
+def toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """All toys registered, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    for registry, name, toy in TOYS:
+        registry.register(name, toy)
+    yield
+    for registry, name, _ in TOYS:
+        registry.remove(name)
+
+
+def run(*flags: str) -> Path:
+    """main.py with a tiny model; returns the folder of the only run."""
+    tiny = tiny_flags(Path("."), Path("runs"))
+    assert main.main([*without_idle(tiny, flags), *flags]) == 0
+    (scores,) = Path("runs").rglob("scores")
+    return scores.parent
+
+
+def test_a_source_with_an_unlabelled_channel_goes_the_whole_way(capsys: pytest.CaptureFixture) -> None:
+    folder = run("--dataset", "sensors", "--layout", "line", "--smap-used-dims", "0", "1", "1")
+    output = capsys.readouterr()
+    assert output.err == ""
+    assert "Channels that nobody has labelled, which count in no metric: 1." in output.out
+    assert "Time steps: 300, anomalous: 30, normal: 270" in output.out
+    scores = folder / "scores"
+    assert sorted(path.name for path in (scores / "maps").iterdir()) == ["..%2Fpump.npy", "bath%2Ftemp.npy"]
+    assert {path.name for path in Path().iterdir()} == {"runs"}, "a name that is a path leads nowhere else"
+    assert np.load(scores / "labels.npy").tolist() == [1, -1]
+    metrics = json.loads((scores / "metrics.json").read_text())
+    assert metrics["unlabelled_channels"] == ["../pump"]
+    channels = metrics["scores"]["model"]["channels"]
+    assert channels["../pump"]["roc_auc"] is None and channels["../pump"]["alarmed_share"] is not None
+    with (scores / "scores.csv").open(newline="") as file:
+        rows = {row["chan_id"]: (row["label"], row["num_anomalous_steps"]) for row in csv.DictReader(file)}
+    assert rows == {"bath/temp": ("1", "30"), "../pump": ("", "")}
+    assert "not labelled" in (scores / "report.html").read_text()
+    for script in (eval_smap_timestep, export_smap_scores):
+        assert script.main(["--scores-dir", str(scores)]) == 0
+    assert eval_smap_timestep.main(["--dataset", "sensors", "--check-labels"]) == 0
+    assert "series without a label row:\n  ../pump" in capsys.readouterr().out
+
+
+def test_a_layout_a_colour_and_an_extractor() -> None:
+    flags = ("--dataset", "sensors", "--smap-used-dims", "0", "1", "1", "--extractor", "small")
+    folder = run(*flags, "--layout", "snake", "--colours", "value", "value", "sign", "--no-report")
+    assert folder.parts[1] == "msflow_small_avgpool_pl111_snake"
+    assert np.load(folder / "scores" / "maps" / "bath%2Ftemp.npy").shape == (3, 300)
+
+
+@pytest.mark.parametrize("layout", ["line", "stretch"])
+def test_a_density_is_trained_kept_and_tested_again(layout: str, capsys: pytest.CaptureFixture) -> None:
+    flags = ("--dataset", "sensors", "--smap-used-dims", "0", "1", "1", "--layout", layout, "--head", "centre")
+    folder = run(*flags, "--lr", "0.1", "--no-report")
+    assert folder.parts[1] == f"msflow_resnet18_avgpool{'_line' if layout == 'line' else ''}_centre"
+    assert len((folder / "log.jsonl").read_text().splitlines()) == 4
+    kept = torch.load(folder / "last.pt", weights_only=True)["density"]
+    assert kept["shift"] > 0.05 and kept["centre_2"].abs().sum() > 0
+    before = np.load(folder / "scores" / "anomaly_score.npy")
+    run(*flags, "--no-report", "--mode", "test")
+    np.testing.assert_array_equal(np.load(folder / "scores" / "anomaly_score.npy"), before)
+
+
+def test_a_detector_names_its_rows(capsys: pytest.CaptureFixture) -> None:
+    folder = run("--dataset", "sensors", "--detector", "magnitude")
+    scores = folder / "scores"
+    assert folder.parts[1] == "magnitude"
+    assert json.loads((scores / "config.json").read_text())["rows"] == ["first column", "second column"]
+    metrics = json.loads((scores / "metrics.json").read_text())["scores"]["model"]["parts"]["pooled"]
+    assert metrics["roc_auc"] > 0.95, "the toy anomaly is four deviations high"
+    capsys.readouterr()
+    assert eval_smap_timestep.main(["--scores-dir", str(scores), "--levels", "2"]) == 2
+    assert "these scores have the rows first column, second column; none is of level 2" in capsys.readouterr().err
+
+
+def test_a_metric_and_a_baseline_are_shown_everywhere(capsys: pytest.CaptureFixture) -> None:
+    folder = run("--dataset", "sensors", "--detector", "magnitude")
+    metrics = json.loads((folder / "scores" / "metrics.json").read_text())
+    assert metrics["definitions"]["mean_score"] == "mean of all scores"
+    values = np.load(folder / "scores" / "maps" / "bath%2Ftemp.npy").sum(axis=0)
+    assert metrics["scores"]["model"]["parts"]["pooled"]["mean_score"] == pytest.approx(values.mean(), rel=1e-6)
+    assert "square" in metrics["scores"]
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("pooled") and line.endswith("mean") for line in lines)
+    assert sum(line.startswith("square") for line in lines) == 2
+    assert (folder / "scores" / "report.html").read_text().count("mean score") >= 2
+
+
+def test_a_data_set_of_pictures(capsys: pytest.CaptureFixture) -> None:
+    rng = np.random.default_rng(0)
+    Path("nut").mkdir()
+    for name in ("train-1", "train-2", "test-good", "test-bad"):
+        Image.fromarray(rng.integers(0, 255, (40, 40, 3), dtype=np.uint8)).save(f"nut/{name}.png")
+    mask = np.zeros((40, 40), dtype=np.uint8)
+    mask[5:20, 5:20] = 255
+    Image.fromarray(mask).save("nut/test-bad.bmp")
+    for head in ("flow", "gaussian", "memory", "centre"):
+        flags = ("--dataset", "flat", "--data-path", ".", "--work-dir", f"runs/{head}", "--head", head)
+        assert main.main([*without_idle(tiny_flags(Path("."), Path("runs")), flags), *flags]) == 0
+        assert "nut  detection AUROC " in capsys.readouterr().out
+        (scores,) = Path(f"runs/{head}").rglob("scores")
+        assert np.load(scores / "anomaly_score_map_add.npy").shape == (2, 32, 64)
+
+
+def test_a_name_is_given_once() -> None:
+    with pytest.raises(ValueError, match="there is a layout 'snake' already"):
+        LAYOUTS.register("snake", Snake)
+    assert isinstance(EXTRACTORS["small"]("small", "random", 0), Extractor)
