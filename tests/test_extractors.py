@@ -158,3 +158,25 @@ def test_imagenet_asks_timm_for_torchvisions_weights(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(extractors.timm, "create_model", spy)
     assert build_extractor("resnet18", "imagenet", 0).weights == "imagenet (resnet18.tv_in1k)"
     assert asked[-1] == ("resnet18.tv_in1k", True)
+
+
+@pytest.mark.parametrize("name", EXTRACTORS)
+def test_nothing_beyond_its_reach_counts_and_what_counts_comes_near_it(name: str) -> None:
+    extractor = build_extractor(name, "random", 0).as_line()
+    for module in extractor.modules():
+        if isinstance(module, nn.BatchNorm2d):  # timm begins with residual branches that add nothing
+            nn.init.ones_(module.weight)
+    at, width = 1024, 2048
+    line = torch.randn(1, 3, 1, width)
+    changed = line.clone()
+    changed[..., at] += 100
+    furthest = 0
+    for before, after, reduction in zip(extractor(line), extractor(changed), extractor.reductions, strict=True):
+        differs = ((before - after).abs().amax(dim=(0, 1, 2)) > 0).nonzero() * reduction
+        furthest = max(furthest, int((differs - at).abs().max()))
+    assert extractor.reach / 2 < furthest <= extractor.reach
+
+
+def test_other_backbones_say_their_reach() -> None:
+    assert build_extractor("convnext_tiny", "random", 0).as_line().reach == 859
+    assert build_extractor("efficientnet_b0", "random", 0).as_line().reach is None, "squeeze and excitation see all"

@@ -11,6 +11,7 @@ from conftest import plain, published_folder, write_telemanom
 from data.labels import Labels
 from data.telemanom import TelemanomSource
 from datasets import DATASETS, SMAPDataset
+from evaluation import BASELINES
 from runtime.errors import InputError
 from settings.load import load_config
 
@@ -119,6 +120,29 @@ def test_values_that_are_not_finite_name_channel_and_first_step(telemetry: Path,
     np.save(path, series)
     with pytest.raises(InputError, match=f"channel S-1 has {value} at step 17 .and 1 more steps"):
         TelemanomSource(telemetry, "SMAP").series("S-1", "test")
+
+
+@pytest.mark.parametrize("name", ["/tmp/elsewhere", "../outside", "a/../../b", "C:\\\\x", ""])
+def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"line 2, channel .*: chan_id is a path that leads out of the folder"):
+        labelled(tmp_path, f"{name},SMAP,[],[],20\n")
+
+
+@pytest.mark.parametrize("kind", ["u1", "i1", "u2", "f2", "f4", "g", "?"])
+def test_values_of_every_real_type_are_what_they_say(telemetry: Path, kind: str) -> None:
+    values = np.array([[0, 1], [1, 0], [1, 1]] * 20) if kind == "?" else np.array([[5, 9], [3, 6], [100, 7]] * 20)
+    np.save(telemetry / "test" / "P-1.npy", values.astype(kind))
+    found = TelemanomSource(telemetry, "SMAP").series("P-1", "test")
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found, values)
+    below = BASELINES["out of train range"](found, found - 10)[1]
+    assert (below > 0).all(), "no unsigned value wraps round"
+
+
+def test_values_beyond_float32_are_refused(telemetry: Path) -> None:
+    np.save(telemetry / "train" / "P-1.npy", np.full((50, 4), 1e200))
+    with pytest.raises(InputError, match=r"channel P-1 has 1e\+200 at step 0 .*no reading"):
+        TelemanomSource(telemetry, "SMAP").series("P-1", "train")
 
 
 def test_a_channel_missing_in_one_split(telemetry: Path) -> None:

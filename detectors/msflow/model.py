@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,16 @@ from models.densities.base import Density, DensityShape
 from models.densities.fleet import Fleet, Tempered
 from models.extractors import build_extractor
 from models.flows import make_pool
-from runtime.errors import InputError
+from runtime.errors import InputError, warn
 from settings.config import Config
 from settings.effects import DRAWN_BY, changed_settings
+
+
+def has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 by instructions of its own."""
+    if platform.machine().lower() in ("x86_64", "amd64"):
+        return torch.cpu._is_avx512_bf16_supported()  # oneDNN says yes where it only emulates them
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 class Model:
@@ -38,6 +46,8 @@ class Model:
         device: torch.device,
     ) -> None:
         self.config, self.channels, self.device = config, channels, device
+        if config.amp and device.type == "cpu" and not has_bfloat16():
+            warn("amp = True: this CPU has no bfloat16 instructions, which makes it many times slower. Set --no-amp.")
         extractor = build_extractor(config.extractor, config.weights, config.seed)
         self.extractor_sha256 = extractor.fingerprint()
         self.extractor = (extractor.as_line() if line else extractor).to(device)
