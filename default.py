@@ -45,9 +45,9 @@ num_workers: FromZero[int] = 0  # [timestep_map=add mul] processes that load pic
 
 # Pictures
 input_size: tuple[Pixels, Pixels] = (512, 512)  # [layout=stretch] height and width in pixels; time runs along the width
-layout: LayoutName = "stretch"  # [detector=msflow] how a channel is drawn: stretch, line, fold, gasf, ..
+layout: LayoutName = "stretch"  # [detector=msflow] how a channel is drawn: stretch, line, fold, gasf, gadf or mtf
 smap_used_dims: PerColour[FromZero[int]] = [0, 1, 2]  # [series] columns drawn as the three colours; 0: telemetry value
-colours: PerColour[ColourName] = ["value", "value", "value"]  # [series] value, residual, spread, difference
+colours: PerColour[ColourName] = ["value", "value", "value"]  # [series] each a value, residual, spread or difference
 colour_window: Positive[int] = 65  # [series, colours=residual spread] steps of the moving mean behind these two
 colour_gains: PerColour[float] = [1.0, 1.0, 1.0]  # [series] factors on the three colours
 clip: FromZero[float] = 0.0  # [series] limit of the telemetry values either way, before they are drawn; 0: none

@@ -31,7 +31,7 @@ def scores_command(
     the scores were made with, where that is recorded. `flags` names the settings that the script lets the command line
     change, `switches` further flags of its own, name -> help.
     """
-    shared = ["dataset", "data_path", "class_names", "work_dir", "layout", "head", "extractor", "pool_type"]
+    shared = ["dataset", "data_path", "class_names", "work_dir", "detector", "layout", "head", "extractor", "pool_type"]
     parser = make_parser(description or "", [*flags, *shared, "parallel_blocks"])
     parser.add_argument(
         "--root-dir", type=Path, default=Path(), help="folder that relative paths start from (default: .)"
