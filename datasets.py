@@ -15,10 +15,10 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from data.labels import LabelRules, Labels
+from data.labels import LabelRules
 from data.pictures import Colours, PictureDataset, PictureFile, Sample, read_mvtec, read_visa
 from data.sample import write_sample
-from data.source import SeriesSource
+from data.source import Labels, SeriesSource
 from data.telemanom import TelemanomSource
 from drawing.colours import Drawing, normalisation
 from drawing.stretch import Stretch

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from data.labels import Interval, LabelRow, Labels
-from data.source import SeriesSource
+from data.labels import Interval, LabelRow
+from data.source import Labels, SeriesSource
 
 SHORT_TRAIN = 500
 SCALE_TOLERANCE = 1e-3  # the published scaling to [-1, 1] is exact to three decimals

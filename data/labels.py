@@ -1,21 +1,13 @@
-"""Labelled intervals of time steps: the rows of a label file, the rules that read them, and the steps they label.
+"""Labelled intervals of time steps: the rows of a label file, the rules that read them, steps as labels.
 
 Intervals are (start, end) in time steps from 0, inclusive at both ends, unless a rule says otherwise.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-
-from runtime.errors import warn
-
-if TYPE_CHECKING:
-    from data.source import SeriesSource
 
 Interval = tuple[int, int]
 
@@ -82,39 +74,3 @@ def step_labels(intervals: Iterable[Interval], num_steps: int) -> NDArray[np.uin
     for start, end in intervals:
         labels[start : end + 1] = 1
     return labels
-
-
-@dataclass(frozen=True, eq=False)
-class Labels:
-    """What is labelled of the test series of a source, read by `rules`. None stands for a channel without labels."""
-
-    source: SeriesSource
-    rules: LabelRules = AS_PUBLISHED
-
-    def has_anomaly(self, channel: str) -> bool | None:
-        """Whether any interval of the channel is labelled."""
-        rows = self.source.label_rows(channel)
-        return None if rows is None else bool(self.rules.chosen(rows))
-
-    def intervals(self, channel: str) -> list[Interval] | None:
-        """Labelled intervals, inclusive and inside the series.
-
-        Warns where one was reversed and is dropped, or reached outside and is clipped.
-        """
-        rows = self.source.label_rows(channel)
-        if rows is None:
-            return None
-        num_steps = self.source.num_steps(channel, "test")
-        written = self.rules.chosen(rows)
-        changed = [x for x in written if x != clipped(x, num_steps) or np.diff(x) < 0]
-        if changed:
-            warn(
-                f"{self.source.origin}: channel {channel}: {len(changed)} interval(s) reversed or outside its "
-                f"{num_steps} steps, clipped: {changed}."
-            )
-        return self.rules.intervals(rows, num_steps)
-
-    def steps(self, channel: str) -> NDArray[np.uint8] | None:
-        """Labels (T,) of the test series: 1 inside a labelled interval, else 0."""
-        intervals = self.intervals(channel)
-        return None if intervals is None else step_labels(intervals, self.source.num_steps(channel, "test"))

@@ -1,12 +1,13 @@
 """What gives series: named channels with their columns, times and labelled intervals, whatever the files look like."""
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.labels import LabelRow
-from runtime.errors import InputError
+from data.labels import AS_PUBLISHED, Interval, LabelRow, LabelRules, clipped, step_labels
+from runtime.errors import InputError, warn
 
 LARGEST = float(np.finfo(np.float32).max)  # features are computed in float32
 
@@ -60,3 +61,39 @@ def as_series(values: Any, where: str) -> NDArray[np.float64]:
         remedy = f"{too_large} fill or cut the gaps first." if too_large else " Fill or cut the gaps first."
         raise InputError(f"{where} has {value} at step {steps[0]} (and {len(steps) - 1} more steps).{remedy}")
     return series
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """What is labelled of the test series of a source, read by `rules`. None stands for a channel without labels."""
+
+    source: SeriesSource
+    rules: LabelRules = AS_PUBLISHED
+
+    def has_anomaly(self, channel: str) -> bool | None:
+        """Whether any interval of the channel is labelled."""
+        rows = self.source.label_rows(channel)
+        return None if rows is None else bool(self.rules.chosen(rows))
+
+    def intervals(self, channel: str) -> list[Interval] | None:
+        """Labelled intervals, inclusive and inside the series.
+
+        Warns where one was reversed and is dropped, or reached outside and is clipped.
+        """
+        rows = self.source.label_rows(channel)
+        if rows is None:
+            return None
+        num_steps = self.source.num_steps(channel, "test")
+        written = self.rules.chosen(rows)
+        changed = [x for x in written if x != clipped(x, num_steps) or np.diff(x) < 0]
+        if changed:
+            warn(
+                f"{self.source.origin}: channel {channel}: {len(changed)} interval(s) reversed or outside its "
+                f"{num_steps} steps, clipped: {changed}."
+            )
+        return self.rules.intervals(rows, num_steps)
+
+    def steps(self, channel: str) -> NDArray[np.uint8] | None:
+        """Labels (T,) of the test series: 1 inside a labelled interval, else 0."""
+        intervals = self.intervals(channel)
+        return None if intervals is None else step_labels(intervals, self.source.num_steps(channel, "test"))

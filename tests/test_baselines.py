@@ -5,7 +5,7 @@ import pytest
 from conftest import published_folder
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from data.labels import Labels
+from data.source import Labels
 from data.telemanom import TelemanomSource
 from evaluation import BASELINES
 from evaluation.baselines import MATCH_WINDOW, MIN_SPREAD, RANGE_WINDOW, nearest_window, out_of_range

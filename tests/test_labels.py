@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 import eval_smap_timestep
 from data.label_check import check_labels
-from data.labels import AS_PUBLISHED, LabelRow, LabelRules, Labels, step_labels
+from data.labels import AS_PUBLISHED, LabelRow, LabelRules, step_labels
+from data.source import Labels
 from data.telemanom import TelemanomSource
 from datasets import DATASETS
 from settings.load import load_config

@@ -7,7 +7,7 @@ import pytest
 import torch
 from conftest import plain, shared_file
 
-from data.labels import Labels
+from data.source import Labels
 from data.telemanom import TelemanomSource
 from datasets import SMAPDataset
 from models.checkpoints import load_flow, read_checkpoint

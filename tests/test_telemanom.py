@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import plain, published_folder, write_telemanom
 
-from data.labels import Labels
+from data.source import Labels
 from data.telemanom import TelemanomSource
 from datasets import DATASETS, SMAPDataset
 from evaluation import BASELINES
