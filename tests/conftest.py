@@ -3,9 +3,11 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from picture_folders import draw_mvtec_class
 
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the fastest for such small work, and sums always in the same order
@@ -14,6 +16,11 @@ from drawing.colours import Drawing
 from settings.effects import idle
 from settings.flags import make_parser
 from settings.load import load_config
+
+if TYPE_CHECKING:
+    from settings_runs import Outcome, Place
+
+pytest.register_assert_rewrite("picture_runs", "settings_reading", "settings_runs")  # else failures show no values
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -46,6 +53,44 @@ def write_telemanom(folder: Path, lengths: dict[str, tuple[int, int]], columns: 
 def telemetry(tmp_path: Path) -> Path:
     """A folder with three short channels."""
     return write_telemanom(tmp_path / "telemetry", {"P-1": (120, 200), "S-1": (90, 260), "E-1": (150, 180)})
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test runs in its temporary folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def tile(tmp_path: Path) -> Path:
+    """A folder with one class of pictures for a test to damage."""
+    draw_mvtec_class(tmp_path / "data" / "tile")
+    return tmp_path / "data" / "tile"
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> "Place":
+    """Tiny data, and a default.py to edit."""
+    from settings_runs import make_place  # here, because it loads torch and timm, which most tests do without
+
+    return make_place(tmp_path_factory.mktemp("settings"))
+
+
+@pytest.fixture(scope="session")
+def base(place: "Place") -> "Outcome":
+    """The run nothing is edited in."""
+    from settings_runs import outcome
+
+    return outcome(place.text, place.folder / "base")
+
+
+@pytest.fixture(scope="session")
+def half(place: "Place") -> Path:
+    """The folder of a run that ended after the first of two meta epochs."""
+    from settings_runs import edited, outcome
+
+    assert outcome(edited(place.text, meta_epochs=1), place.folder / "half").code == 0
+    return place.folder / "half"
 
 
 def tiny_flags(data_path: Path, work_dir: Path) -> list[str]:

@@ -155,9 +155,7 @@ def test_coupling_block_agrees_with_freia(num_features: int) -> None:
     torch.testing.assert_close(log_det, expected_log_det)
 
 
-def _step(
-    flow: ParallelFlow, x: Tensor, block_by_block: bool, rows_alike: bool = False
-) -> tuple[list[Tensor], int]:
+def _step(flow: ParallelFlow, x: Tensor, block_by_block: bool, rows_alike: bool = False) -> tuple[list[Tensor], int]:
     """z, log-determinant and the gradients of a training step, and the operations of its convolutions."""
     flow.zero_grad()
     with FlopCounterMode(display=False) as counter:

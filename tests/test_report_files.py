@@ -1,0 +1,45 @@
+"""The pictures of a report show what it holds, and its folder is left with them and the page alone."""
+
+import numpy as np
+from made_report import LENGTHS, make_channel, make_report
+from matplotlib.image import imread
+
+from report import write_report
+from report.figures import LABEL_FILL, draw_channel, draw_pr, file_name
+
+
+def test_a_channel_picture_holds_columns_score_labels_alarms_and_threshold():
+    channel = make_channel("A-1", 900)
+    value, command, alarms, score, behind = draw_channel(channel).axes
+    np.testing.assert_array_equal(value.lines[0].get_ydata(), list(channel.columns.values())[0])
+    assert command.get_position().height < value.get_position().height / 4
+    np.testing.assert_array_equal(score.lines[0].get_ydata(), channel.scores)
+    assert score.lines[1].get_ydata() == [2.5, 2.5]
+    assert [(patch.get_x(), patch.get_width()) for patch in alarms.patches] == [(449.5, 10)]
+    assert [(patch.get_x(), patch.get_width()) for patch in behind.patches] == [(449.5, 21), (898.5, 1)]
+    assert len({axes.get_xlim() for axes in (value, command, alarms, score, behind)}) == 1
+
+
+def test_the_precision_picture_shows_every_curve_and_the_prevalence():
+    (axes,) = draw_pr(make_report()).axes
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["prevalence  0.128", "model <1>  0.187", "position t/T  0.268"]
+    assert axes.lines[0].get_ydata() == [0.128, 0.128]
+
+
+def test_writing_a_report_leaves_its_files_and_nothing_else(tmp_path):
+    (tmp_path / "channels").mkdir()
+    (tmp_path / "channels" / "old.png").touch()
+    assert write_report(tmp_path, make_report()) == tmp_path / "report.html"
+    assert {path.name for path in tmp_path.iterdir()} == {"roc.png", "pr.png", "channels", "report.html"}
+    pictures = sorted((tmp_path / "channels").iterdir())
+    assert sorted(path.name for path in pictures) == sorted(f"{file_name(name)}.png" for name in LENGTHS)
+    shade = tuple(int(LABEL_FILL[place : place + 2], 16) for place in (1, 3, 5))
+    for picture in pictures:
+        pixels = np.round(imread(picture)[..., :3] * 255)
+        assert (pixels == shade).all(axis=2).any() and len(np.unique(pixels.reshape(-1, 3), axis=0)) > 50
+    assert imread(tmp_path / "roc.png").std() > 0.05
+
+
+def test_file_names_of_different_channels_differ():
+    assert file_name("A-1") == "A-1" and file_name("a/b") == "a%2Fb" != file_name("a%2Fb")
