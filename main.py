@@ -58,7 +58,7 @@ def _run_all(config: Config) -> None:
     results = {}
     for task in tasks:
         current = open_run(config, task)
-        weights = current.detector.facts().get("weights", "none")
+        weights = current.detector.weights
         print(f"{config.dataset} {task.class_name}  weights: {weights}  folder: {current.folder}")
         if config.mode != "test":
             train(current)

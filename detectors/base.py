@@ -17,12 +17,16 @@ Maps = Mapping[str, NDArray[np.float32] | ArrayFile]
 
 
 class Trained(Protocol):
-    """What every detector keeps in a checkpoint and tells of itself. `channels`: what it was trained on, in order."""
+    """What every detector keeps in a checkpoint and tells of itself.
+
+    `channels`: what it was trained on, in order. `weights`: in words, which learnt features it starts from.
+    """
 
     channels: list[str]
+    weights: str
 
     def facts(self) -> dict[str, Any]:
-        """What config.json says of it; `weights` tells in words which features it uses."""
+        """What config.json says of it besides."""
 
     def state(self) -> dict[str, Any]:
         """Its content of a checkpoint: state dicts and plain values by name."""

@@ -1,6 +1,5 @@
 """Pictures as a detector learns and scores them: MSFlow's maps of each, and picture metrics where there are masks."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +54,8 @@ class PictureWay:
         masks = np.stack([pictures.mask(number) for number in range(len(pictures))])
         return picture_metrics(pictures.labels, in_order, masks, score_maps, self.config.pro_eval)
 
-    def write(self, split: str, folder: Path, describe: Callable[[dict[str, Any]], None]) -> PictureMetrics:
-        """Write the maps of every picture; of several processes each has a share of them. Returns picture metrics."""
+    def write(self, split: str, folder: Path) -> tuple[dict[str, Any], PictureMetrics]:
+        """Write the maps of every picture; of several processes each has a share of them."""
         pictures = self._pictures(split)
         shape = (len(pictures), *self.config.input_size)
         with distributed.writer_first():
@@ -64,12 +63,12 @@ class PictureWay:
         numbers = distributed.share_of(list(range(len(pictures))))
         scores = distributed.gathered(self.detector.score(self.detector.opened(pictures, split), numbers, maps))
         if not distributed.is_writer():
-            return {}
-        series = None if self.task.has_masks else pictures.channels
-        describe(write_samples(folder, pictures.filenames, series, pictures.labels, scores))
+            return {}, {}
         if not self.task.has_masks:
-            return {}
-        return self._metrics(pictures, scores, np.load(map_file(folder, "add"), mmap_mode="r", allow_pickle=False))
+            return write_samples(folder, pictures.filenames, pictures.channels, pictures.labels, scores), {}
+        told = write_samples(folder, pictures.filenames, None, pictures.labels, scores)
+        score_maps = np.load(map_file(folder, "add"), mmap_mode="r", allow_pickle=False)
+        return told, self._metrics(pictures, scores, score_maps)
 
 
 def _map_file(path: Path, shape: tuple[int, ...]) -> ArrayFile:

@@ -3,7 +3,6 @@
 import platform
 import shutil
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -36,10 +35,11 @@ class Way(Protocol):
     def fit(self, course: Course) -> None:
         """Learn from the training split."""
 
-    def write(self, split: str, folder: Path, describe: Callable[[dict[str, Any]], None]) -> PictureMetrics:
-        """Score a split and write its score files into `folder`; returns picture metrics where there are any.
+    def write(self, split: str, folder: Path) -> tuple[dict[str, Any], PictureMetrics]:
+        """Score a split and write its score files into `folder`.
 
-        `describe` writes the config.json of the scores, with what else is to be told of them.
+        Returns what config.json must say of them, and picture metrics where there are any; of several processes only
+        the writer has either.
         """
 
 
@@ -60,7 +60,8 @@ class Run:
 
     def facts(self) -> dict[str, Any]:
         """What config.json says beside the settings: how the run came about."""
-        return {"class_name": self.task.class_name, **self.detector.facts(), **self._made_with}
+        told = {"class_name": self.task.class_name, "weights": self.detector.weights}
+        return {**told, **self.detector.facts(), **self._made_with}
 
     @cached_property
     def _made_with(self) -> dict[str, Any]:
@@ -76,6 +77,11 @@ class Run:
 
 def open_run(config: Config, task: SeriesTask | PictureTask) -> Run:
     """Build the detector, seeded. Raises InputError for bad settings or an unwritable work_dir."""
+    if score_name(config) == "nll" and task.kind == "pictures":
+        raise InputError(
+            f"dataset = {config.dataset}: pictures have no time steps. Set detector = msflow, layout = stretch and no "
+            "timestep_map = nll."
+        )
     folder = run_folder(config, task.class_name)
     device = _device(config.device)
     channels = _trained_channels(config, folder) or task.channels

@@ -25,10 +25,8 @@ def test(run: Run) -> tuple[Path, PictureMetrics]:
         for split in run.way.splits:
             place = temporary / TRAIN_SCORES if split == "train" else temporary
             make_folder(place)
-            facts = run.facts()
-            metrics |= run.way.write(
-                split,
-                place,
-                lambda more, place=place, facts=facts: save_config(place / CONFIG_FILE, run.config, facts | more),
-            )
+            told, of_split = run.way.write(split, place)
+            metrics |= of_split
+            if distributed.is_writer():
+                save_config(place / CONFIG_FILE, run.config, run.facts() | told)
     return folder, metrics

@@ -1,6 +1,6 @@
 """Series as a detector learns and scores them: one file of scores (rows, T) per channel."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from runs.folder import level_map_file
 from runs.rows import channel_score, chosen_rows
 from runs.scores import write_samples
 from runtime import distributed
+from runtime.errors import InputError
 from runtime.files import atomic_file
 from runtime.progress import progress_bar
 from settings.config import Config
@@ -39,18 +40,23 @@ class SplitArrays(Mapping):
 class SeriesWay:
     """How the channels of a task are learnt and scored."""
 
-    splits = ("test", "train")  # thresholds are learnt from the scores of the training split
-
     def __init__(self, config: Config, task: SeriesTask, detector: Detector) -> None:
         self.config, self.task, self.detector = config, task, detector
+        self.splits = task.splits
 
     def fit(self, course: Course) -> None:
         """Learn from the training series. The test series are read too: what is wrong in them is found now."""
         for channel in self.task.channels:
-            self.task.source.series(channel, "test")
+            num_columns = self.task.source.series(channel, "test").shape[1]
+            learnt = len(self.task.source.columns(channel))
+            if num_columns != learnt:
+                raise InputError(
+                    f"{self.task.source.place(channel, 'test')}: channel {channel} has {num_columns} columns, but "
+                    f"{learnt} in training. Give both the same columns."
+                )
         self.detector.fit(SplitArrays(self.task.source, self.task.channels, "train"), course)
 
-    def write(self, split: str, folder: Path, describe: Callable[[dict[str, Any]], None]) -> PictureMetrics:
+    def write(self, split: str, folder: Path) -> tuple[dict[str, Any], PictureMetrics]:
         """Write the scores of every channel; of several processes each has a share of them. No picture metrics."""
         task, names = self.task, self.task.channels
         rows = chosen_rows(self.detector.rows, self.config.levels)
@@ -63,8 +69,8 @@ class SeriesWay:
                 scores[number] = channel_score(found[rows], self.config.top_k, self.config.smooth)
                 bar.update()
         scores = distributed.gathered(scores)
-        if distributed.is_writer():
-            labels = [picture_label(task.labels, name, split) for name in names]
-            places = [task.source.place(name, split) for name in names]
-            describe({**write_samples(folder, places, names, labels, scores), "rows": self.detector.rows})
-        return {}
+        if not distributed.is_writer():
+            return {}, {}
+        labels = [picture_label(task.labels, name, split) for name in names]
+        places = [task.source.place(name, split) for name in names]
+        return {**write_samples(folder, places, names, labels, scores), "rows": self.detector.rows}, {}

@@ -43,7 +43,7 @@ class ScoreFiles:
 
     @property
     def weights(self) -> str:
-        """The weights of the extractor, in words."""
+        """Which learnt features the detector started from, in words."""
         return self.facts.get("weights", "not recorded")
 
     @property

@@ -12,7 +12,7 @@ from typing import Any
 from runtime.errors import InputError, warn
 from settings.check import registry_of
 from settings.config import Config
-from settings.read import Setting, Test, read_settings, recipe_values
+from settings.read import Condition, Setting, read_settings, recipe_values
 
 # how given scores are judged: what may differ between evaluations of one test run
 JUDGED_BY = (
@@ -79,17 +79,18 @@ def idle_in_recipe(config: Config, recipe: Path, flags: Iterable[str]) -> list[s
 
 
 def _counts(setting: Setting, config: Config, settings: Mapping[str, Setting]) -> bool:
-    return all(any(_holds(test, config, settings) for test in term) for term in setting.counts_with)
+    return all(any(_holds(condition, config, settings) for condition in term) for term in setting.counts_with)
 
 
-def _holds(test: Test, config: Config, settings: Mapping[str, Setting]) -> bool:
-    """A test of a setting that does not count itself does not hold."""
-    if not test.name:
-        (kind,) = test.values
+def _holds(condition: Condition, config: Config, settings: Mapping[str, Setting]) -> bool:
+    """A condition on a setting that does not count itself does not hold."""
+    if not condition.name:
+        (kind,) = condition.values
         return registry_of(settings["dataset"])[config.dataset].kind == kind
-    value = score_name(config) if test.name == "timestep_map" else getattr(config, test.name)
+    value = score_name(config) if condition.name == "timestep_map" else getattr(config, condition.name)
     values = {str(item) for item in (value if isinstance(value, tuple) else (value,))}
-    return bool(values & set(test.values)) == test.equal and _counts(settings[test.name], config, settings)
+    holds = bool(values & set(condition.values)) == condition.equal
+    return holds and _counts(settings[condition.name], config, settings)
 
 
 def course_settings(config: Config) -> dict[str, Any]:

@@ -18,7 +18,7 @@ RENAMED = {"labels": "interval_ends"}  # what an older version called a setting
 
 
 @dataclass(frozen=True)
-class Test:
+class Condition:
     """`name=value ..` or `name!=value ..` in the brackets of a line; a word alone is a kind of data set."""
 
     name: str
@@ -28,14 +28,14 @@ class Test:
 
 @dataclass(frozen=True)
 class Setting:
-    """One line of default.py. It counts where of every entry of `counts_with` one test holds."""
+    """One line of default.py. It counts where of every entry of `counts_with` one condition holds."""
 
     name: str
     type: typing.Any
     default: typing.Any
     help: str
     group: str
-    counts_with: tuple[tuple[Test, ...], ...]
+    counts_with: tuple[tuple[Condition, ...], ...]
 
 
 def read_settings() -> dict[str, Setting]:
@@ -67,16 +67,20 @@ def read_settings() -> dict[str, Setting]:
     return settings
 
 
-def _counts_with(text: str) -> tuple[tuple[Test, ...], ...]:
-    """The tests in the brackets of a help text: `,` between what must all hold, ` or ` between alternatives."""
+def _counts_with(text: str) -> tuple[tuple[Condition, ...], ...]:
+    """The conditions in the brackets of a help text: `,` between what must all hold, ` or ` between alternatives."""
     brackets = re.match(r"\[([^]]*)\]", text)
     terms = brackets[1].split(",") if brackets else []
-    return tuple(tuple(_test(part.strip()) for part in term.split(" or ")) for term in terms)
+    return tuple(tuple(_condition(part.strip()) for part in term.split(" or ")) for term in terms)
 
 
-def _test(text: str) -> Test:
+def _condition(text: str) -> Condition:
     name, equals, values = text.partition("=")
-    return Test(name.rstrip("!"), not name.endswith("!"), tuple(values.split())) if equals else Test("", True, (text,))
+    return (
+        Condition(name.rstrip("!"), not name.endswith("!"), tuple(values.split()))
+        if equals
+        else Condition("", True, (text,))
+    )
 
 
 def _check_complete(path: Path, settings: dict[str, Setting]) -> None:
@@ -87,9 +91,9 @@ def _check_complete(path: Path, settings: dict[str, Setting]) -> None:
             hint = f" Is it the line {close[0]!r}?" if close else ""
             raise InputError(f"{path}: has no line of the setting {name}.{hint} Put it back as it was published.")
     for setting in settings.values():
-        for test in (test for term in setting.counts_with for test in term):
-            if test.name and test.name not in settings:
-                raise InputError(f"{path}: [{setting.name}] {unknown_name('setting', test.name, list(settings))}")
+        for condition in (condition for term in setting.counts_with for condition in term):
+            if condition.name and condition.name not in settings:
+                raise InputError(f"{path}: [{setting.name}] {unknown_name('setting', condition.name, list(settings))}")
 
 
 def _execute(path: Path) -> tuple[dict[str, typing.Any], ast.Module]:

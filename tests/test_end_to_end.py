@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import tiny_flags, tiny_folder
+from conftest import tiny_flags, tiny_folder, without_idle
 from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 from torch.nn import functional as F
@@ -249,6 +249,10 @@ def test_bad_series_stop_before_anything_is_trained(telemetry: Path, here: Path,
     assert "unknown channel" in failure([*flags, "--class-names", "P-1", "X-1"], capsys)
     assert "nowhere: does not exist" in failure([*flags, "--data-path", "nowhere"], capsys)
     assert "unknown extractor 'resnet19'" in failure([*flags, "--extractor", "resnet19"], capsys)
+    whole = np.load(telemetry / "test" / "S-1.npy")
+    np.save(telemetry / "test" / "S-1.npy", whole[:, :2])
+    message = failure([*without_idle(flags, ["--layout", "line"]), "--layout", "line"], capsys)
+    assert "S-1.npy: channel S-1 has 2 columns, but 4 in training" in message
     (telemetry / "test" / "S-1.npy").write_bytes(b"no array")
     assert "S-1.npy: is truncated, pickled or no .npy file" in failure(flags, capsys)
     (telemetry / "test" / "S-1.npy").unlink()

@@ -108,7 +108,8 @@ class Magnitude:
     """A detector without torch: how far every column is from its training mean, a row a column."""
 
     def __init__(self, config: Any, task: Any, channels: list[str], folder: Path, device: torch.device) -> None:
-        self.channels, self.rows, self.means = channels, ["first column", "second column"], {}
+        self.channels, self.means, self.weights = channels, {}, "none"
+        self.rows = ["first column", "second column"]
 
     def fit(self, train: Mapping[str, NDArray[np.float64]], course: Any) -> None:
         self.means = {channel: series.mean(axis=0).tolist() for channel, series in train.items()}
@@ -117,7 +118,7 @@ class Magnitude:
         return np.abs(series - self.means[channel]).T.astype(np.float32)
 
     def facts(self) -> dict[str, Any]:
-        return {"weights": "none"}
+        return {}
 
     def state(self) -> dict[str, Any]:
         return {"means": self.means, "channels": self.channels}

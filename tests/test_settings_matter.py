@@ -29,7 +29,7 @@ class Constant:
     """A detector to which every step is alike."""
 
     def __init__(self, *made_for: typing.Any) -> None:
-        self.channels, self.rows = made_for[2], ["score"]
+        self.channels, self.rows, self.weights = made_for[2], ["score"], "none"
 
     def fit(self, train: typing.Any, course: typing.Any) -> None:
         pass

@@ -28,7 +28,6 @@ from drawing.layouts import make_layout
 from drawing.steps import coarsen, refine
 from post_process import add_score_map, mul_score_map, picture_scores
 from runs.rows import level_row
-from runtime.errors import InputError
 from runtime.progress import progress_bar
 from settings.config import Config
 from settings.effects import score_name
@@ -143,10 +142,8 @@ class PictureMSFlow(Model):
 def msflow(
     config: Config, task: SeriesTask | PictureTask, channels: list[str], folder: Path, device: torch.device
 ) -> SeriesMSFlow | PictureMSFlow:
-    """The detector that the settings describe. Raises InputError for pictures in a layout of series."""
+    """The detector that the settings describe."""
     statistics = partial(task.normalisation, config)
     if score_name(config) != "nll":
         return PictureMSFlow(config, channels, statistics, device, folder)
-    if task.kind == "pictures":
-        raise InputError(f"dataset = {config.dataset}: pictures have no time steps. Set layout = stretch and no nll.")
     return SeriesMSFlow(config, channels, statistics, device)

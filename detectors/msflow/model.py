@@ -49,7 +49,7 @@ class Model:
         if config.amp and device.type == "cpu" and not has_bfloat16():
             warn("amp = True: this CPU has no bfloat16 instructions, which makes it many times slower. Set --no-amp.")
         extractor = build_extractor(config.extractor, config.weights, config.seed)
-        self.extractor_sha256 = extractor.fingerprint()
+        self.weights, self.extractor_sha256 = extractor.weights, extractor.fingerprint()
         self.extractor = (extractor.as_line() if line else extractor).to(device)
         self.pool = make_pool(config.pool_type, line)
         torch.manual_seed(config.seed)
@@ -93,14 +93,9 @@ class Model:
         return torch.full((len(pictures),), number, device=self.device)
 
     def facts(self) -> dict[str, Any]:
-        """Weights and normalisation."""
+        """Which extractor it has, and the normalisation."""
         mean, std = self.normalisation()
-        return {
-            "weights": self.extractor.weights,
-            "extractor_sha256": self.extractor_sha256,
-            "img_mean": mean,
-            "img_std": std,
-        }
+        return {"extractor_sha256": self.extractor_sha256, "img_mean": mean, "img_std": std}
 
     def state(self) -> dict[str, Any]:
         """The density's content of a checkpoint, and what it was trained on."""
@@ -119,7 +114,7 @@ class Model:
             raise InputError(f"{path}: was made with other settings: {changed}. Set them back, or train anew.")
         if content.get("extractor_sha256", "") not in ("", self.extractor_sha256):
             raise InputError(
-                f"{path}: was trained on other extractor weights than {self.extractor.weights}. "
+                f"{path}: was trained on other extractor weights than {self.weights}. "
                 "Set weights and seed as in the config.json beside it."
             )
         if content.get("img_mean"):
