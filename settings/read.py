@@ -13,6 +13,7 @@ from settings.config import Config
 
 DEFAULT_FILE = Path(__file__).parents[1] / "default.py"
 SETTING_FORM = "Write settings as `name: type = value  # help`."
+KINDS = ("series", "pictures")  # of data sets
 BASE = "base"  # in a recipe, the recipe that it builds on
 RENAMED = {"labels": "interval_ends"}  # what an older version called a setting
 
@@ -76,11 +77,9 @@ def _counts_with(text: str) -> tuple[tuple[Condition, ...], ...]:
 
 def _condition(text: str) -> Condition:
     name, equals, values = text.partition("=")
-    return (
-        Condition(name.rstrip("!"), not name.endswith("!"), tuple(values.split()))
-        if equals
-        else Condition("", True, (text,))
-    )
+    if not equals:
+        return Condition("", True, (text,))
+    return Condition(name.rstrip("!"), not name.endswith("!"), tuple(values.split()))
 
 
 def _check_complete(path: Path, settings: dict[str, Setting]) -> None:
@@ -93,7 +92,10 @@ def _check_complete(path: Path, settings: dict[str, Setting]) -> None:
     for setting in settings.values():
         for condition in (condition for term in setting.counts_with for condition in term):
             if condition.name and condition.name not in settings:
-                raise InputError(f"{path}: [{setting.name}] {unknown_name('setting', condition.name, list(settings))}")
+                raise InputError(f"{path}: {setting.name}: {unknown_name('setting', condition.name, list(settings))}")
+            if not condition.name and condition.values[0] not in KINDS:
+                unknown = unknown_name("condition", condition.values[0], [*KINDS, "setting=value"])
+                raise InputError(f"{path}: {setting.name}: {unknown} Brackets before a help text say when it counts.")
 
 
 def _execute(path: Path) -> tuple[dict[str, typing.Any], ast.Module]:

@@ -153,7 +153,8 @@ def test_an_old_name_of_a_setting_is_told_or_read(tmp_path: Path) -> None:
             r"has no line of the setting batch_size\. Is it the line 'batch_szie'",
         ),
         ("", r"has no line of the setting batch_size\. Put it back"),
-        ("batch_size: int = 8  # [haed=flow] pictures", r"\[batch_size\] unknown setting 'haed'\. Did you mean 'head'"),
+        ("batch_size: int = 8  # [seires] pictures", r"batch_size: unknown condition 'seires'\. Did you mean 'series'"),
+        ("batch_size: int = 8  # [haed=flow] pictures", r"batch_size: unknown setting 'haed'\. Did you mean 'head'"),
     ],
 )
 def test_a_line_of_default_that_is_missing_or_misspelt(
