@@ -41,7 +41,7 @@ def evaluate(scores_folder: Path, task: SeriesTask, config: Config) -> Evaluatio
     evaluation = Evaluation(files, labels, scorings, results)
     if both_classes:
         print_tables(results)
-        print(f"\n{evaluation.verdict}")
+        print(f"\n{evaluation.verdict[0]}")
     if config.save_npy:
         _save(scores_folder / "timestep_scores.npy", model.test)
         _save(scores_folder / "timestep_labels.npy", _written(labels, [len(scores) for scores in model.test]))

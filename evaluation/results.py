@@ -32,9 +32,11 @@ class Evaluation:
         return self.scorings[0]
 
     @property
-    def verdict(self) -> str:
-        """One sentence that compares the model with the best trivial score."""
-        return verdict(self.results[0], self.results[1:])[0]
+    def verdict(self) -> tuple[str, bool | None]:
+        """One sentence that compares the model with the best trivial score, and whether it is above."""
+        if not labelled_channels(self.labels):
+            return "No channel is labelled: there is nothing to judge the scores by.", None
+        return verdict(self.results[0], self.results[1:])
 
 
 def write_results(folder: Path, evaluation: Evaluation, task: SeriesTask, config: Config) -> Path:
@@ -57,7 +59,7 @@ def _metrics(evaluation: Evaluation, config: Config) -> dict:
         "parts": {name: part.definition for name, part in PARTS.items()},
         "settings": _judged_by(config),
         "weights": evaluation.scores.weights,
-        "verdict": evaluation.verdict,
+        "verdict": evaluation.verdict[0],
         "num_steps": sum(len(evaluation.labels[number]) for number in known),
         "num_anomalous": sum(int(evaluation.labels[number].sum()) for number in known),
         "unlabelled_channels": [c for n, c in enumerate(evaluation.model.channels) if n not in known],
@@ -80,7 +82,7 @@ def _metrics(evaluation: Evaluation, config: Config) -> dict:
 def _report(evaluation: Evaluation, task: SeriesTask, config: Config) -> Report:
     model = evaluation.results[0]
     both_classes = model.parts[POOLED]["roc_auc"] is not None
-    text, is_good = verdict(model, evaluation.results[1:])
+    text, is_good = evaluation.verdict
     return Report(
         title=f"{task.class_name}: anomalies in {len(evaluation.model.channels)} channels",
         verdict=text,

@@ -194,6 +194,20 @@ def test_a_source_with_an_unlabelled_channel_goes_the_whole_way(capsys: pytest.C
     assert "series without a label row:\n  ../pump" in capsys.readouterr().out
 
 
+def test_a_source_that_nobody_has_labelled_has_alarms_and_no_verdict(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Sensors, "label_rows", lambda self, channel: None)
+    folder = run("--dataset", "sensors", "--detector", "magnitude", "--threshold", "4", "--save-npy")
+    assert "No channel is labelled: there is nothing to judge the scores by." in capsys.readouterr().out
+    scores = folder / "scores"
+    metrics = json.loads((scores / "metrics.json").read_text())
+    assert metrics["verdict"] == "No channel is labelled: there is nothing to judge the scores by."
+    assert metrics["num_steps"] == 0 and metrics["scores"]["model"]["parts"]["pooled"]["roc_auc"] is None
+    assert (scores / "alarms.csv").read_text().count("bath/temp") >= 1
+    assert (np.load(scores / "timestep_labels.npy") == -1).all()
+
+
 def test_a_layout_a_colour_and_an_extractor() -> None:
     flags = ("--dataset", "sensors", "--smap-used-dims", "0", "1", "1", "--extractor", "small")
     folder = run(*flags, "--layout", "snake", "--colours", "value", "value", "sign", "--no-report")
