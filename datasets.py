@@ -211,12 +211,15 @@ def _class_name(source: SeriesSource, channels: list[str]) -> str:
 
 
 class PictureData:
-    """A data set of pictures, a detector for every class; `read` lists the files of a folder, class and split."""
+    """A data set of pictures, a detector for every class; `read` lists the files of a folder, class and split.
+
+    `published`: data/download.py knows where to get it.
+    """
 
     kind = "pictures"
 
-    def __init__(self, name: str, read: Callable[[Path, str, str], list[PictureFile]]) -> None:
-        self.name, self.read = name, read
+    def __init__(self, name: str, read: Callable[[Path, str, str], list[PictureFile]], published: bool = False) -> None:
+        self.name, self.read, self.published = name, read, published
 
     def tasks(self, config: Any) -> list[PictureTask]:
         """One task for each chosen class; `all`: every class that has training pictures.
@@ -225,9 +228,10 @@ class PictureData:
         """
         folder = Path(config.data_path or f"data/{self.name}")
         if not folder.is_dir():
+            get = f"Get the data: python -m data.download {self.name}, or by hand as data/README.md says; then set"
             raise InputError(
-                f"{folder}: does not exist. Get the data: python -m data.download {self.name}, or by hand as "
-                "data/README.md says; then set --data-path. Accepted: one folder per class, as published."
+                f"{folder}: does not exist. {get if self.published else 'Set'} --data-path. Accepted: one folder per "
+                "class, as published."
             )
         places = [place.name for place in sorted(folder.iterdir()) if place.is_dir()]
         known = [name for name in places if self.read(folder, name, "train")]
@@ -240,9 +244,10 @@ class PictureData:
         return [PictureTask(name, folder, self.read) for name in chosen]
 
 
-DATASETS: Registry[SeriesData | PictureData] = Registry("dataset")
+# one of your own in a file of its own is a line in the braces: "mine": "data.mine:MINE"
+DATASETS: Registry[SeriesData | PictureData] = Registry("dataset", {})
 DATASETS.register("smap", SeriesData(partial(TelemanomSource, spacecraft="SMAP"), ("data/smap", "1")))
 DATASETS.register("msl", SeriesData(partial(TelemanomSource, spacecraft="MSL"), ("data/smap", "data/msl", "1")))
 DATASETS.register("sample", SeriesData(partial(TelemanomSource, spacecraft="SAMPLE"), ("data/sample",), write_sample))
-DATASETS.register("mvtec", PictureData("mvtec", read_mvtec))
-DATASETS.register("visa", PictureData("visa", read_visa))
+DATASETS.register("mvtec", PictureData("mvtec", read_mvtec, published=True))
+DATASETS.register("visa", PictureData("visa", read_visa, published=True))

@@ -35,13 +35,13 @@ class_names: Some[Word] = ["all"]  # mvtec, visa: classes, one model each; serie
 detector: DetectorName = "msflow"  # what learns and scores: msflow
 mode: Literal["all", "train", "test"] = "all"  # train, test, or both; a test of series ends with export and evaluation
 eval_ckpt: str = ""  # [mode=all test] checkpoint to test, the original MSFlow's included; empty: last.pt of the run
-resume: bool = False  # [mode=all train] continue a stopped training where its last checkpoint left it
+resume: bool = False  # [mode=all train, head!=gaussian memory] continue a stopped training at its last checkpoint
 work_dir: Word = "work_dirs"  # folder for everything a run writes
 seed: Seed = 0  # of initial weights, permutations and the order of the pictures
 device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: cuda where there is one
 amp: bool = False  # [head=flow] flows in bfloat16 where they can be: faster where the hardware has it, slightly rounded
 recompute: bool = False  # [head=flow] compute the flows' blocks twice per training step: slower, less memory
-num_workers: FromZero[int] = 0  # [timestep_map=add mul] processes that load pictures; 0: load in the main process
+num_workers: FromZero[int] = 0  # [timestep_map=add mul, feature_cache=True] processes that load pictures; 0: none
 
 # Pictures
 input_size: tuple[Pixels, Pixels] = (512, 512)  # [layout=stretch] height and width in pixels; time runs along the width
@@ -73,10 +73,10 @@ clamp_alpha: Positive[float] = 1.9  # [head=flow] bound on the log-scale of a co
 gaussian_floor: Positive[float] = 0.3  # [head=gaussian or standardise=True] least deviation of a feature, in its unit
 memory_size: Positive[int] = 3000  # [head=memory] features per channel and level that are kept
 fleet_size: FromZero[int] = 0  # [detector=msflow] features of all channels kept to temper what the fleet knows; 0: none
-fleet_offset: FromZero[float] = 0.5  # [fleet_size!=0] energy of what only the fleet knows
+fleet_offset: FromZero[float] = 0.5  # [detector=msflow, fleet_size!=0] energy of what only the fleet knows
 
 # Training
-batch_size: Positive[int] = 8  # pictures per step
+batch_size: Positive[int] = 8  # [head!=gaussian memory or timestep_map=add mul] pictures per step
 meta_epochs: Positive[int] = 25  # [head!=gaussian memory] rounds, each with a checkpoint (pictures: an evaluation too)
 sub_epochs: Positive[int] = 4  # [head!=gaussian memory] passes over the training pictures per meta epoch
 lr: Positive[float] = 1e-4  # [head!=gaussian memory] learning rate of Adam
@@ -85,13 +85,13 @@ lr_warmup_from: Share = 0.1  # [head!=gaussian memory, lr_warmup_epochs!=0] shar
 lr_decay_milestones: list[Positive[int]] = [70, 90]  # [head!=gaussian memory] sub-epochs after which the rate decays
 lr_decay_gamma: Share = 0.33  # [head!=gaussian memory] factor on the learning rate at each milestone
 grad_clip: Positive[float] = 2.0  # [head!=gaussian memory] largest norm of the gradient
-train_window: Positive[int] = 512  # [layout=line, head!=gaussian memory] columns of a training window
+train_window: Positive[int] = 512  # [layout=line] columns of a training window; shorter series are continued to it
 feature_noise: FromZero[float] = 0.0  # [head!=gaussian memory] Gaussian noise in training, in features' deviations
 
 # Scores
 top_k: Share = 0.03  # share of a picture's pixels, the highest, whose mean is the picture's score
 pro_eval: bool = False  # [pictures] also compute the per-region overlap (PRO), slower
-timestep_map: Literal["auto", "add", "mul", "nll"] = "auto"  # MSFlow's maps, or -log p; auto: add for stretch, else nll
+timestep_map: Literal["auto", "add", "mul", "nll"] = "auto"  # [series] MSFlow's maps or -log p; auto: add or nll
 levels: Levels = [1, 2, 3]  # [timestep_map=nll] pyramid levels whose scores are added up
 calibration: Literal["none", "center", "quantile"] = "none"  # [timestep_map=nll] by median (and 99 %) of training
 smooth: Positive[int] = 1  # [timestep_map=nll] steps of the moving mean over the time-step scores

@@ -1,16 +1,8 @@
-"""From the flows' z to anomaly score maps and picture scores (MSFlow section III-D)."""
+"""From log-likelihood maps to anomaly score maps and picture scores (MSFlow section III-D)."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-
-
-def log_likelihood_maps(z: list[Tensor]) -> list[Tensor]:
-    """Per level the log-likelihood of every place, up to a constant: -1/2 mean_c z^2.
-
-    z (B, C_l, H_l, W_l) -> (B, H_l, W_l).
-    """
-    return [-0.5 * level.square().mean(dim=1) for level in z]
 
 
 def _resize(maps: Tensor, size: tuple[int, int]) -> Tensor:

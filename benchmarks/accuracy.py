@@ -21,10 +21,10 @@ from tqdm import tqdm
 from datasets import DATASETS, SeriesTask
 from detectors.run import open_run
 from detectors.scoring import test
-from evaluation.baselines import BASELINES
+from evaluation import BASELINES
 from evaluation.judge import PER_CHANNEL, POOLED, SECOND_HALF, Scoring, judge
 from evaluation.time_steps import scores_of_steps
-from metrics.table import Options
+from metrics.metric import Options
 from runs.folder import TRAIN_SCORES
 from runs.scores import open_scores
 from runtime.errors import exit_code

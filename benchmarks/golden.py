@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.inputs import write_pictures
-from runtime.errors import InputError, exit_code
+from runtime.errors import InputError, exit_code, unknown_name
 
 ROOT = Path(__file__).resolve().parents[1]
 TOLERANCE = 1e-6  # relative: what another order of summation may change
@@ -134,6 +134,11 @@ def _runs(given: argparse.Namespace) -> dict[str, tuple[str, ...]]:
     runs = RUNS | {name: (*flags, *real) for name, flags in REAL_RUNS.items() if given.smap}
     if given.smap and given.original:
         runs["original"] = (*ORIGINAL, *real, "--eval-ckpt", str(given.original.absolute()))
+    for name in given.only or ():
+        if name in {*REAL_RUNS, "original"} - set(runs):
+            raise InputError(f"the run {name} needs --smap{' and --original' if name == 'original' else ''}.")
+        if name not in runs:
+            raise unknown_name("run", name, list(runs))
     return {name: flags for name, flags in runs.items() if name in (given.only or runs)}
 
 
@@ -146,11 +151,14 @@ def _run(argv: list[str] | None) -> None:
     parser.add_argument("--original", type=Path, metavar="FILE", help="a checkpoint of the original MSFlow")
     parser.add_argument("--only", nargs="+", metavar="RUN", help=f"of {', '.join([*RUNS, *REAL_RUNS, 'original'])}")
     given = parser.parse_args(argv)
-    equal = True
+    runs, equal = _runs(given), True
+    missing = [name for name in runs if given.what == "compare" and not (given.folder / name).is_dir()]
+    if missing:
+        raise InputError(f"{given.folder}: has no record of the run {missing[0]}. Record it with the code before.")
     with tempfile.TemporaryDirectory() as temporary:
         scratch = Path(temporary)
         write_pictures(scratch / "pictures", 8, 64)
-        for name, flags in _runs(given).items():
+        for name, flags in runs.items():
             files = run(name, flags, scratch)
             record = given.folder / name
             if given.what == "record":
@@ -161,8 +169,6 @@ def _run(argv: list[str] | None) -> None:
                 print(f"{name}: {len(files)} files recorded", flush=True)
             else:
                 before = {str(path.relative_to(record)): path for path in record.rglob("*") if path.is_file()}
-                if not before:
-                    raise InputError(f"{record}: no record of the run {name}. Record it first, with the code before.")
                 equal &= compared(name, before, files)
     if not equal:
         raise InputError(f"scores differ by more than {TOLERANCE:g} from those recorded in {given.folder}.")

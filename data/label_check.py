@@ -69,11 +69,14 @@ def check_rows(rows: list[LabelRow], num_steps: dict[str, int]) -> list[Finding]
 
 def check_series(channel: str, train: NDArray, test: NDArray) -> dict[str, str]:
     """What is odd about one channel's series (T, D): title -> description, only where something is."""
-    constant = (train == train[0]).all(axis=0)
-    unseen = np.count_nonzero(constant[1:] & (test != train[0]).any(axis=0)[1:])
+    constant, both = (train == train[0]).all(axis=0), min(train.shape[1], test.shape[1])
+    varies = (test[:, :both] != train[0, :both]).any(axis=0)
+    unseen = np.count_nonzero(constant[1:both] & varies[1:])
+    columns = "" if train.shape[1] == test.shape[1] else f"{channel} {train.shape[1]} and {test.shape[1]}"
     largest = max(np.abs(train[:, 0]).max(), np.abs(test[:, 0]).max())
     odd = {
         "telemetry value (column 0) constant in train": f"{channel} at {train[0, 0]:.4g}" if constant[0] else "",
+        "other numbers of columns in train and test": columns,
         "every column constant in train": channel if constant.all() else "",
         f"fewer than {SHORT_TRAIN} training steps": f"{channel} {len(train)}" if len(train) < SHORT_TRAIN else "",
         "telemetry values outside [-1, 1]": f"{channel} up to {largest:.4g}" if largest > 1 + SCALE_TOLERANCE else "",

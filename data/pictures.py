@@ -81,7 +81,8 @@ def _read_colours(path: Path, size: tuple[int, int]) -> NDArray[np.float32]:
                 f"{picture.mode}. Save it with 8 or 16 bits."
             )
         grey = Image.fromarray(values * np.float32(255 / deepest)).resize(size, Image.Resampling.LANCZOS)
-        return np.repeat(np.asarray(grey)[:, :, None], 3, axis=2)
+        # what overshoots at an edge is cut off, as 8 bits do it
+        return np.repeat(np.asarray(grey).clip(0, 255)[:, :, None], 3, axis=2)
     return np.asarray(picture.convert("RGB").resize(size, Image.Resampling.LANCZOS), dtype=np.float32)
 
 

@@ -41,16 +41,21 @@ class SeriesSource(Protocol):
         """Where its series comes from, such as the path of a file: for messages and as its name in score files."""
 
 
+def check_shape(values: NDArray, where: str) -> None:
+    """Raises InputError that names `where` an array is from for what holds no numbers of shape (T, D)."""
+    if values.ndim != 2 or values.dtype.kind not in "fiub":
+        raise InputError(f"{where} is {values.dtype} of shape {values.shape}, expected numbers of shape (T, D).")
+    if values.size == 0:
+        raise InputError(f"{where} is empty, of shape {values.shape}. Leave the channel out.")
+
+
 def as_series(values: Any, where: str) -> NDArray[np.float64]:
     """An array of any real type as a series (T, D) of float64: cast once, where data enter, nothing wraps round later.
 
     Raises InputError that names `where` it is from for what is no series: other types or shapes, nothing at all, values
     that are not finite or that float32 cannot hold.
     """
-    if values.ndim != 2 or values.dtype.kind not in "fiub":
-        raise InputError(f"{where} is {values.dtype} of shape {values.shape}, expected numbers of shape (T, D).")
-    if values.size == 0:
-        raise InputError(f"{where} is empty, of shape {values.shape}. Leave the channel out.")
+    check_shape(values, where)
     series = values.astype(np.float64)
     with np.errstate(invalid="ignore"):
         good = np.abs(series) <= LARGEST

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.labels import Interval, LabelRow
-from data.source import as_series
+from data.source import as_series, check_shape
 from runtime.errors import InputError
 
 LABEL_FILE = "labeled_anomalies.csv"
@@ -52,12 +52,18 @@ class TelemanomSource:
 
     def num_steps(self, channel: str, split: str) -> int:
         """The length T of a channel, without reading its values."""
-        return len(_read_array(Path(self.place(channel, split)), mmap_mode="r"))
+        return self._shape(channel, split)[0]
 
     def columns(self, channel: str) -> list[str]:
         """The telemetry value, then commands."""
-        num_columns = _read_array(Path(self.place(channel, "train")), mmap_mode="r").shape[1]
-        return ["telemetry value", *(f"column {number}" for number in range(1, num_columns))]
+        return ["telemetry value", *(f"column {number}" for number in range(1, self._shape(channel, "train")[1]))]
+
+    def _shape(self, channel: str, split: str) -> tuple[int, int]:
+        """Steps and columns, without reading the values."""
+        place = self.place(channel, split)
+        array = _read_array(Path(place), mmap_mode="r")
+        check_shape(array, f"{place}: channel {channel}")
+        return array.shape
 
     def times(self, channel: str, split: str) -> None:
         """Published without times: steps are counted."""

@@ -97,7 +97,6 @@ class Course:
                 raise InputError(f"{last}: --resume with other settings: {changed}. Set them back, or train anew.")
             load(last, content)
             self.progress, self._stopped = Progress.of(content), content
-            print(f"Continues after meta epoch {self.progress.epoch} of {last}.")
         elif last.exists():
             with contextlib.suppress(InputError):  # a damaged one is no loss
                 changed = self._changed(read_checkpoint(last), channels)
@@ -138,6 +137,7 @@ class Course:
         optimizer = torch.optim.Adam(module.parameters(), lr=config.lr, fused=True)
         if self._stopped is not None:
             load_optimizer(self.folder / LAST, self._stopped, optimizer)
+            print(f"Continues after meta epoch {progress.epoch} of {self.folder / LAST}.")
             self._stopped = None
         loss_of = distributed.parallel(Loss(module))
         if distributed.is_writer():

@@ -97,10 +97,9 @@ def checkpoint_to_test(config: Config, folder: Path) -> Path:
 
 def _trained_channels(config: Config, folder: Path) -> list[str]:
     """The channels that the checkpoint to test was trained on; none where a training comes first."""
-    path = checkpoint_to_test(config, folder)
-    if config.mode != "test" or not path.exists():
+    if config.mode != "test":
         return []
-    return list(read_checkpoint(path).get("channels", []))
+    return list(read_checkpoint(checkpoint_to_test(config, folder)).get("channels", []))
 
 
 def _device(name: str) -> torch.device:

@@ -15,7 +15,7 @@ from runs.folder import level_map_file
 from runs.rows import channel_score, chosen_rows
 from runs.scores import write_samples
 from runtime import distributed
-from runtime.errors import InputError
+from runtime.errors import InputError, warn
 from runtime.files import atomic_file
 from runtime.progress import progress_bar
 from settings.config import Config
@@ -49,11 +49,13 @@ class SeriesWay:
         for channel in self.task.channels:
             num_columns = self.task.source.series(channel, "test").shape[1]
             learnt = len(self.task.source.columns(channel))
-            if num_columns != learnt:
-                raise InputError(
-                    f"{self.task.source.place(channel, 'test')}: channel {channel} has {num_columns} columns, but "
-                    f"{learnt} in training. Give both the same columns."
-                )
+            told = (
+                f"{self.task.source.place(channel, 'test')}: channel {channel} has {num_columns} columns, but {learnt}"
+            )
+            if num_columns < learnt:
+                raise InputError(f"{told} in training. Give both the same columns.")
+            if num_columns > learnt:
+                warn(f"{told} in training: nothing is learnt of the others.")
         self.detector.fit(SplitArrays(self.task.source, self.task.channels, "train"), course)
 
     def write(self, split: str, folder: Path) -> tuple[dict[str, Any], PictureMetrics]:

@@ -61,8 +61,10 @@ def _save(path: Path, arrays: Sequence[np.ndarray]) -> None:
 
 def _written(labels: Labelled, lengths: list[int]) -> list[np.ndarray]:
     """Labels as timestep_labels.npy holds them: UNKNOWN for the steps of channels that nobody has labelled."""
+    if all(channel is not None for channel in labels):
+        return labels
     return [
-        np.full(length, UNKNOWN, dtype=np.int8) if channel is None else channel
+        np.full(length, UNKNOWN, dtype=np.int8) if channel is None else channel.astype(np.int8)
         for channel, length in zip(labels, lengths, strict=True)
     ]
 

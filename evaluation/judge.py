@@ -114,7 +114,7 @@ def judge(scoring: Scoring, labels: Labelled, options: Options) -> Result:
 
 def _confidence(scoring: Scoring, labels: Labelled, options: Options) -> dict[str, tuple[float, float] | None]:
     numbers = labelled_channels(labels)
-    if not options.bootstrap or not numbers:
+    if not options.bootstrap or len(numbers) < 2:  # of one channel every resample is the same
         return {}
     truth, scores = (np.concatenate([arrays[number] for number in numbers]) for arrays in (labels, scoring.test))
     lengths = [len(labels[number]) for number in numbers]
@@ -140,7 +140,7 @@ def verdict(model: Result, trivial: list[Result]) -> tuple[str, bool | None]:
         best = max(reached, key=reached.get)
         value = model.parts[POOLED][metric]
         above &= value > reached[best]
-        told.append(
-            f"{words} {value:.3f} is {'above' if value > reached[best] else 'BELOW'} {reached[best]:.3f} of {best}"
-        )
+        digits = 3 if round(value, 3) != round(reached[best], 3) or value == reached[best] else 6
+        compared = "above" if value > reached[best] else "equal to" if value == reached[best] else "BELOW"
+        told.append(f"{words} {value:.{digits}f} is {compared} {reached[best]:.{digits}f} of {best}")
     return f"Against the best trivial score: {'; '.join(told)}.", above

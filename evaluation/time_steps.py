@@ -21,7 +21,9 @@ def scores_of_steps(
 
     Raises InputError where the run left no such scores, or where they are of another length or not finite.
     """
-    name = _read_back(test, config)
+    name = score_name(config)
+    if name not in test.maps:
+        raise InputError(f"{test.folder}: holds {', '.join(test.maps)}, but timestep_map asks for {name}. Test anew.")
     rows = chosen_rows(test.rows, config.levels) if name == "nll" else []
     found: dict[str, Series] = {"test": [], "train": []}
     for number, channel in enumerate(test.channels):
@@ -44,13 +46,3 @@ def scores_of_steps(
                 )
             found[split].append(steps)
     return found["test"], None if train is None else found["train"]
-
-
-def _read_back(test: ScoreFiles, config: Config) -> str:
-    """Which of the maps are read back: what the settings say, or what there is where nobody recorded any settings."""
-    if test.config is None and "nll" in test.maps:
-        return "nll"
-    name = score_name(config)
-    if name not in test.maps:
-        raise InputError(f"{test.folder}: holds {', '.join(test.maps)}, but timestep_map asks for {name}. Test anew.")
-    return name

@@ -87,3 +87,11 @@ def negative_log_likelihood(z: list[Tensor], log_det: Tensor) -> Tensor:
     """The loss of MSFlow: mean over the batch of sum_l 1/2 sum z_l^2 - log|det J|, up to a constant. Scalar."""
     energy = torch.stack([0.5 * level.square().sum(dim=(1, 2, 3)) for level in z]).sum(dim=0)
     return (energy - log_det).mean()
+
+
+def log_likelihood_maps(z: list[Tensor]) -> list[Tensor]:
+    """Per level the log-likelihood of every place, up to a constant: -1/2 mean_c z^2.
+
+    z (B, C_l, H_l, W_l) -> (B, H_l, W_l).
+    """
+    return [-0.5 * level.square().mean(dim=1) for level in z]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datasets import DATASETS, SeriesTask
-from runs.folder import CONFIG_FILE, run_folder
+from runs.folder import CONFIG_FILE, LEVEL_MAPS, run_folder
 from runtime.errors import InputError
 from settings.config import Config
 from settings.effects import warn_of_idle
@@ -32,7 +32,8 @@ def scores_command(
     change, `switches` further flags of its own, name -> help.
     """
     shared = ["dataset", "data_path", "class_names", "work_dir", "detector", "layout", "head", "extractor", "pool_type"]
-    parser = make_parser(description or "", [*flags, *shared, "parallel_blocks"])
+    shared += ["parallel_blocks", "timestep_map"]
+    parser = make_parser(description or "", dict.fromkeys([*flags, *shared]))
     parser.add_argument(
         "--root-dir", type=Path, default=Path(), help="folder that relative paths start from (default: .)"
     )
@@ -45,9 +46,12 @@ def scores_command(
     base = None
     if folder is not None and not folder.is_dir():
         raise InputError(f"{folder}: missing. Make the scores first: python main.py --mode test.")
+    if folder is not None and (folder / "scores").is_dir():  # the folder of the run itself
+        folder = folder / "scores"
     if folder is not None and (folder / CONFIG_FILE).exists():
         base = vars(recorded_config(folder / CONFIG_FILE))
     elif folder is not None:
+        base = {"timestep_map": "nll"} if (folder / LEVEL_MAPS).is_dir() else None
         print(f"{folder}: has no config.json, so the scores are judged with the settings given here.")
     config = load_config(recipe, given, base)
     data = DATASETS[config.dataset]

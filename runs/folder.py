@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from runtime.errors import warn
+from runtime.errors import InputError, warn
 from runtime.files import file_name
 from settings.config import Config
 from settings.effects import counting, score_name
+from settings.load import recorded_config
 
 CONFIG_FILE = "config.json"
 TRAIN_SCORES = "train"  # folder beside the scores of the test split with those of the training split
@@ -37,12 +38,20 @@ def run_folder(config: Config, class_name: str, root: Path = Path()) -> Path:
     layout = "" if config.layout == "stretch" else f"_{config.layout}"
     before = f"msflow_{config.extractor}_{config.pool_type}pool_pl{blocks}{layout}"
     old = work_dir / before / config.dataset / class_name
-    if not folder.exists() and old != folder and old.exists():
+    if not folder.exists() and old != folder and _was_made_as(old, config):
         warn(
             f"{folder}: is new, as folders are named by head too. An earlier version kept such a run in {old}: move "
             f"it, or name what is in it (--eval-ckpt {old / 'last.pt'}, --scores-dir {old / 'scores'})."
         )
     return folder
+
+
+def _was_made_as(folder: Path, config: Config) -> bool:
+    """Whether a run that lies there is of the same make as one of these settings."""
+    try:
+        return version(recorded_config(folder / CONFIG_FILE)) == version(config)
+    except InputError:
+        return False
 
 
 def map_file(scores_folder: Path, name: str) -> Path:

@@ -46,8 +46,10 @@ def time_step_scores(
     """Scores (rows, T) of a channel -> one per step (T,).
 
     Rows are calibrated on the training steps (rows, T'), added up and averaged over `smooth` steps around each.
-    Without training steps there is no calibration.
+    Raises InputError for a calibration without training steps.
     """
+    if train is None and calibration != "none":
+        raise InputError(f"calibration = {calibration}: there are no training scores to learn it from. Set it to none.")
     scores = rows.astype(np.float64)
     centre, spread = np.zeros((len(rows), 1)), np.ones((len(rows), 1))
     known = scores if train is None else train.astype(np.float64)

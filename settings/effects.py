@@ -23,12 +23,12 @@ JUDGED_BY = (
 DRAWN_BY = (
     "detector", "smap_used_dims", "layout", "colours", "colour_window", "colour_gains", "clip", "time_scales", "window",
     "fold_width", "mtf_bins", "extractor", "pool_type", "head", "standardise", "gaussian_floor", "memory_size",
-    "fleet_size", "fleet_offset",
+    "fleet_size", "fleet_offset", "clamp_alpha",
 )  # fmt: skip
 # what a continued training must have in common with the stopped one besides
 TRAINED_BY = (
     "dataset", "seed", "input_size", "img_mean", "img_std", "weights", "condition", "c_conds", "parallel_blocks",
-    "clamp_alpha", "batch_size", "sub_epochs", "lr", "lr_warmup_epochs", "lr_warmup_from", "lr_decay_milestones",
+    "batch_size", "sub_epochs", "lr", "lr_warmup_epochs", "lr_warmup_from", "lr_decay_milestones",
     "lr_decay_gamma", "grad_clip", "train_window", "feature_noise", "amp",
 )  # fmt: skip
 
@@ -74,8 +74,12 @@ def warn_of_idle(config: Config, flags: Iterable[str]) -> None:
 
 
 def idle_in_recipe(config: Config, recipe: Path, flags: Iterable[str]) -> list[str]:
-    """What a recipe sets, and no flag sets anew, that has no effect with the other settings."""
-    return list(idle(config, set(recipe_values(recipe, read_settings())) - set(flags)))
+    """What a recipe sets itself, and no flag sets anew, that has no effect with the other settings.
+
+    What it builds on may serve several heads, and is not told of.
+    """
+    values = recipe_values(recipe, read_settings())
+    return list(idle(config, {name for name, (_, file) in values.items() if file == str(recipe)} - set(flags)))
 
 
 def _counts(setting: Setting, config: Config, settings: Mapping[str, Setting]) -> bool:
@@ -83,14 +87,16 @@ def _counts(setting: Setting, config: Config, settings: Mapping[str, Setting]) -
 
 
 def _holds(condition: Condition, config: Config, settings: Mapping[str, Setting]) -> bool:
-    """A condition on a setting that does not count itself does not hold."""
+    """A setting that does not count itself has no value here, so it is none of those that a condition names."""
     if not condition.name:
         (kind,) = condition.values
         return registry_of(settings["dataset"])[config.dataset].kind == kind
-    value = score_name(config) if condition.name == "timestep_map" else getattr(config, condition.name)
+    if condition.name == "timestep_map":  # pictures have no choice of it, but they have their maps
+        return (score_name(config) in condition.values) == condition.equal
+    value = getattr(config, condition.name)
     values = {str(item) for item in (value if isinstance(value, tuple) else (value,))}
-    holds = bool(values & set(condition.values)) == condition.equal
-    return holds and _counts(settings[condition.name], config, settings)
+    named = bool(values & set(condition.values)) and _counts(settings[condition.name], config, settings)
+    return named == condition.equal
 
 
 def course_settings(config: Config) -> dict[str, Any]:

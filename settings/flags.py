@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from settings.check import bare, is_choice
-from settings.read import Setting, read_settings
+from settings.read import RENAMED, Setting, read_settings
 
 
 def value_of_words(words: str | list[str], kind: typing.Any) -> typing.Any:
@@ -42,6 +42,8 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> typing.NoReturn:
         unknown = [word for word in message.split() if word.startswith("--")] if "unrecognized" in message else []
         close = [flag for word in unknown for flag in get_close_matches(word, self._option_string_actions, n=1)]
+        renamed = {f"--{old.replace('_', '-')}": new for old, new in RENAMED.items()}
+        close = [f"--{renamed[word].replace('_', '-')}" for word in unknown if word in renamed] or close
         hint = f" (did you mean {' '.join(close)}?)" if close else ""
         self.exit(2, f"error: {message}{hint}\nSee {self.prog} --help.\n")
 

@@ -54,6 +54,8 @@ def read_settings() -> dict[str, Setting]:
     for line in tree.body:
         if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
             name = line.target.id
+            if name in settings:
+                raise InputError(f"{path}, line {line.lineno}: {name} stands twice. Take one line out.")
             if name not in namespace:
                 raise InputError(f"{path}, line {line.lineno}: {name} has no value. {SETTING_FORM}")
             kind = eval(compile(ast.Expression(line.annotation), str(path), "eval"), namespace)
@@ -127,6 +129,10 @@ def recipe_values(
         if name not in namespace:
             raise InputError(f"{path}: {name} gets no value. Give it one, or take the line out.")
         if name == BASE:
+            if not isinstance(namespace[name], str) or not re.fullmatch(r"[\w-]+", namespace[name]):
+                raise InputError(
+                    f"{path}: base = {namespace[name]!r} is no name of a recipe beside it, such as 'line'."
+                )
             below = path.with_name(f"{namespace[name]}.py")
             if below in (*above, path):
                 raise InputError(f"{path}: base = {namespace[name]!r} builds on itself. Name another recipe.")

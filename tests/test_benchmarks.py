@@ -1,5 +1,6 @@
 """What the speed benchmark compares is the same work, and its table keeps what was measured elsewhere."""
 
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -7,13 +8,44 @@ import pytest
 import torch
 from conftest import tiny_flags
 
-from benchmarks import speed
+from benchmarks import golden, speed
 from benchmarks.inputs import write_pictures, write_telemetry
 from benchmarks.own_process import evaluate_scores
 from benchmarks.variants import flow_of, open_variant
 from detectors.scoring import test as score
 from models.flows import negative_log_likelihood
 from train import train
+
+ROOT = Path(speed.__file__).parents[1]
+
+
+@pytest.mark.parametrize("path", [*(ROOT / "benchmarks").glob("*.py"), *(ROOT / "docs").glob("*.py")], ids=str)
+def test_every_script_can_be_imported(path: Path) -> None:
+    importlib.import_module(f"{path.parent.name}.{path.stem}")
+
+
+def test_golden_runs_that_cannot_be_done_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    for words, told in (
+        (["record", "--only", "nonsense"], "unknown run 'nonsense'"),
+        (["record", "--only", "smap_line"], "smap_line needs --smap"),
+        (["compare", "--only", "gasf"], "no record of the run gasf"),
+    ):
+        assert golden.main([words[0], str(tmp_path), *words[1:]]) == 2
+        assert told in capsys.readouterr().err
+
+
+def test_golden_tells_files_that_differ_from_equal_ones(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    changed = values.copy()
+    changed[1, 2] *= 1 + 1e-3
+    for name, array in {"one": values, "same": values, "other": changed, "short": values[:2]}.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    one, same, other, short = (tmp_path / f"{name}.npy" for name in ("one", "same", "other", "short"))
+    assert golden.difference(one, same) == 0
+    assert golden.TOLERANCE < golden.difference(one, other) < 1e-2
+    assert golden.difference(one, short) == np.inf
+    assert golden.compared("run", {"a": one}, {"a": same})
+    assert not golden.compared("run", {"a": one}, {"a": other}) and not golden.compared("run", {"a": one}, {})
 
 
 @pytest.mark.parametrize("kind", ["telemetry", "pictures"])

@@ -25,7 +25,7 @@ from settings.effects import (
     idle,
     idle_in_recipe,
 )
-from settings.load import load_config, recorded_config
+from settings.load import load_config, recorded_config, save_config
 from settings.read import read_settings
 
 SETTINGS = read_settings()
@@ -62,7 +62,10 @@ def test_config_tells_a_type_checker_what_default_holds() -> None:
 
 def test_every_setting_has_one_role() -> None:
     roles = [*DRAWN_BY, *TRAINED_BY, *JUDGED_BY, *FREE]
-    assert len(roles) == len(set(roles)) and set(roles) == set(SETTINGS)
+    assert [name for name in SETTINGS if roles.count(name) != 1] == [], (
+        "name each in one of DRAWN_BY, TRAINED_BY, JUDGED_BY of settings/effects.py, or in FREE of this file"
+    )
+    assert set(roles) <= set(SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +75,12 @@ def test_every_setting_has_one_role() -> None:
         ({"head": "memory"}, "memory_size", True),
         ({"head": "memory"}, "lr", False),
         ({"head": "flow"}, "lr", True),
+        ({"layout": "line", "head": "gaussian"}, "train_window", True),
+        ({"layout": "line", "head": "gaussian"}, "batch_size", False),
+        ({"head": "gaussian"}, "batch_size", True),
+        ({"dataset": "mvtec"}, "timestep_map", False),
+        ({"dataset": "mvtec"}, "feature_cache", True),
+        ({"feature_cache": False}, "num_workers", False),
         ({}, "lr_warmup_from", True),
         ({"lr_warmup_epochs": 0}, "lr_warmup_from", False),
         ({"layout": "fold"}, "fold_width", True),
@@ -114,8 +123,10 @@ def test_what_is_idle_in_a_recipe_is_said_once_unless_a_flag_sets_it(tmp_path: P
     (tmp_path / "below.py").write_text("layout = 'line'\nmemory_size = 9\nlr = 1e-3\n")
     recipe = tmp_path / "recipe.py"
     recipe.write_text("base = 'below'\nfold_width = 64\n")
-    assert idle_in_recipe(load_config(recipe), recipe, []) == ["fold_width", "memory_size"]
-    assert idle_in_recipe(load_config(recipe), recipe, ["memory_size"]) == ["fold_width"]
+    assert idle_in_recipe(load_config(recipe), recipe, []) == ["fold_width"], "a base may serve several heads"
+    assert idle_in_recipe(load_config(recipe), recipe, ["fold_width"]) == []
+    below = tmp_path / "below.py"
+    assert idle_in_recipe(load_config(below), below, []) == ["memory_size"]
 
 
 def test_a_recipe_wins_over_its_base_and_errors_name_the_file_that_sets(tmp_path: Path) -> None:
@@ -131,6 +142,10 @@ def test_a_recipe_wins_over_its_base_and_errors_name_the_file_that_sets(tmp_path
     (tmp_path / "lowest.py").write_text("base = 'recipe'\n")
     with pytest.raises(InputError, match="builds on itself"):
         load_config(recipe)
+    for name in ("'../lowest'", "3", "None"):
+        recipe.write_text(f"base = {name}\n")
+        with pytest.raises(InputError, match="is no name of a recipe beside it"):
+            load_config(recipe)
     recipe.write_text("base = 'nowhere'\n")
     with pytest.raises(InputError, match=r"nowhere\.py: cannot be read"):
         load_config(recipe)
@@ -180,15 +195,18 @@ def test_runs_that_differ_in_head_or_layout_share_no_folder(layout: str) -> None
 def test_a_run_under_its_old_name_is_hinted_at(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     errors.warn.cache_clear()
     old = tmp_path / "msflow_resnet18_avgpool_pl258_line" / "smap" / "SMAP"
-    old.mkdir(parents=True)
     made = config(layout="line", head="gaussian", extractor="resnet18", work_dir=str(tmp_path))
+    save_config(old / "config.json", dataclasses.replace(made, head="flow"), {})
     assert run_folder(made, "SMAP") == tmp_path / "msflow_resnet18_avgpool_line_gaussian" / "smap" / "SMAP"
+    assert capsys.readouterr().err == "", "a flow run of that name is of this version too"
+    save_config(old / "config.json", made, {})
+    run_folder(made, "SMAP")
     assert f"kept such a run in {old}" in capsys.readouterr().err
 
 
 def test_a_checkpoint_is_compared_by_what_counts_alone() -> None:
     before = course_settings(config())
     assert "memory_size" not in before and "lr" in before
-    assert changed_settings(before, config(memory_size=5, train_window=9), (*DRAWN_BY, *TRAINED_BY)) == ""
+    assert changed_settings(before, config(memory_size=5, fold_width=9), (*DRAWN_BY, *TRAINED_BY)) == ""
     assert changed_settings(before, config(lr=0.5, clip=2.0), TRAINED_BY) == "lr was 0.0001, now 0.5"
     assert changed_settings(before, config(lr=0.5, clip=2.0), DRAWN_BY) == "clip was 0.0, now 2.0"

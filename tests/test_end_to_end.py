@@ -236,7 +236,9 @@ def test_checkpoints_that_cannot_be_tested(telemetry: Path, here: Path, capsys: 
     last = tiny_folder(Path("runs")) / "last.pt"
     assert f"{last}: no such checkpoint. Train first" in failure(flags, capsys)
     assert main.main([*flags[:-1], "train"]) == 0
-    assert "is of another architecture" in failure([*flags, "--clamp-alpha", "1", "--c-conds", "4", "4", "8"], capsys)
+    assert "is of another architecture" in failure([*flags, "--c-conds", "4", "4", "8"], capsys)
+    assert "other settings: clamp_alpha was 1.9, now 1.0" in failure([*flags, "--clamp-alpha", "1"], capsys)
+    assert "other settings: img_mean was (" in failure([*flags, "--img-mean", "0", "0", "0"], capsys)
     assert "was trained on other extractor weights" in failure([*flags, "--seed", "1"], capsys)
     last.write_bytes(last.read_bytes()[:5000])
     assert "is not a readable checkpoint" in failure(flags, capsys)

@@ -27,7 +27,7 @@ from evaluation import BASELINES
 from metrics import METRICS
 from metrics.metric import Column, Metric
 from models import DENSITIES, EXTRACTORS
-from models.densities.base import Density, Levels, places
+from models.densities.base import Batch, Density, Levels, places
 from models.extractors import Extractor, timm_extractor
 from runtime.registry import Registry
 
@@ -127,6 +127,49 @@ class Magnitude:
         self.means = content["means"]
 
 
+class Learnt(Magnitude):
+    """The same about a mean that is learnt by gradient, through the shared course."""
+
+    def __init__(self, *made_for: Any) -> None:
+        super().__init__(*made_for)
+        self.module = Mean(2)
+
+    def fit(self, train: Mapping[str, NDArray[np.float64]], course: Any) -> None:
+        course.train(self.module, Steps(np.concatenate([series for _, series in train.items()])))
+
+    def scores(self, channel: str, series: NDArray[np.float64]) -> NDArray[np.float32]:
+        return np.abs(series - self.module.mean.detach().numpy()).T.astype(np.float32)
+
+    def state(self) -> dict[str, Any]:
+        return {"learnt": self.module.state_dict(), "channels": self.channels}
+
+    def load_state(self, path: Path, content: dict[str, Any]) -> None:
+        self.module.load_state_dict(content["learnt"])
+
+
+class Mean(nn.Module):
+    """A mean per column."""
+
+    def __init__(self, num_columns: int) -> None:
+        super().__init__()
+        self.mean = nn.Parameter(torch.full((num_columns,), 5.0))
+
+    def loss(self, batch: Any) -> Tensor:
+        return (batch.levels[0] - self.mean).square().mean()
+
+
+class Steps:
+    """All steps (T, D) in batches of 100."""
+
+    def __init__(self, steps: NDArray[np.float64]) -> None:
+        self.steps, self.num_batches = torch.from_numpy(steps).float(), -(-len(steps) // 100)
+
+    def batches(self, seed: int) -> Iterator[Batch]:
+        random = torch.Generator().manual_seed(seed)
+        for numbers in torch.randperm(len(self.steps), generator=random).split(100):
+            yield Batch([self.steps[numbers]], torch.zeros(len(numbers), dtype=torch.long))
+
+
 def read_flat(folder: Path, class_name: str, split: str) -> list[PictureFile]:
     """Pictures named after their split; those with `bad` in the name have a mask beside them."""
     files = sorted((folder / class_name).glob(f"{split}-*.png"))
@@ -146,6 +189,7 @@ TOYS: list[tuple[Registry, str, Any]] = [
     (EXTRACTORS, "small", lambda name, weights, seed: timm_extractor("resnet18", weights, seed)),
     (DENSITIES, "centre", lambda config, shape: Centre(shape.num_channels, shape.num_features)),
     (DETECTORS, "magnitude", Magnitude),
+    (DETECTORS, "learnt", Learnt),
     (METRICS, "mean_score", MEAN_SCORE),
     (BASELINES, "square", lambda train, test: (train[:, 0] ** 2, test[:, 0] ** 2)),
 ]
@@ -238,6 +282,21 @@ def test_a_detector_names_its_rows(capsys: pytest.CaptureFixture) -> None:
     capsys.readouterr()
     assert eval_smap_timestep.main(["--scores-dir", str(scores), "--levels", "2"]) == 2
     assert "these scores have the rows first column, second column; none is of level 2" in capsys.readouterr().err
+
+
+def test_a_detector_that_learns_by_gradient_takes_the_shared_course(capsys: pytest.CaptureFixture) -> None:
+    flags = ("--dataset", "sensors", "--detector", "learnt", "--lr", "0.5", "--lr-warmup-epochs", "0", "--no-report")
+    folder = run(*flags, "--meta-epochs", "2")
+    output = capsys.readouterr()
+    assert output.err == "", "the settings of the training count for it"
+    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert len(log) == 4 and log[-1]["loss"] < log[0]["loss"] / 2 and log[0]["lr"] == 0.5
+    run(*flags, "--meta-epochs", "3", "--resume")
+    assert "Continues after meta epoch 2" in capsys.readouterr().out
+    assert len((folder / "log.jsonl").read_text().splitlines()) == 6
+    tiny = without_idle(tiny_flags(Path("."), Path("runs")), flags)
+    assert main.main([*tiny, *flags, "--lr", "0.25", "--meta-epochs", "4", "--resume"]) == 2
+    assert "--resume with other settings: lr was 0.5, now 0.25" in capsys.readouterr().err
 
 
 def test_a_metric_and_a_baseline_are_shown_everywhere(capsys: pytest.CaptureFixture) -> None:

@@ -12,8 +12,8 @@ from data.telemanom import TelemanomSource
 from datasets import SMAPDataset
 from models.checkpoints import load_flow, read_checkpoint
 from models.extractors import build_extractor
-from models.flows import MSFlow, negative_log_likelihood
-from post_process import add_score_map, log_likelihood_maps, mul_score_map, picture_scores
+from models.flows import MSFlow, log_likelihood_maps, negative_log_likelihood
+from post_process import add_score_map, mul_score_map, picture_scores
 
 TINY = Path(__file__).with_name("oracle")
 CLOSE = {"rtol": 1e-4, "atol": 1e-4}

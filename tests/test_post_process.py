@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from references import resize_align_corners
 from torch import Tensor
 
-from post_process import add_score_map, log_likelihood_maps, mul_score_map, picture_scores
+from models.flows import log_likelihood_maps
+from post_process import add_score_map, mul_score_map, picture_scores
 
 LEVELS = [(6, 8), (3, 4), (2, 1)]
 SIZE = (13, 10)

@@ -49,7 +49,7 @@ def printed(capsys: pytest.CaptureFixture, *command: str) -> list[str]:
 @pytest.mark.parametrize(
     ("flags", "names", "settings"),
     [
-        (LINE, ["maps"], ["--layout", "line"]),
+        (LINE, ["maps"], []),
         (("--no-report",), ["anomaly_score_map_add.npy", "anomaly_score_map_mul.npy"], []),
     ],
     ids=["rows", "maps"],
@@ -70,6 +70,11 @@ def test_arrays_alone_are_judged_with_the_settings_given(
     model = next(line for line in printed(capsys, "--scores-dir", str(scores)) if line.startswith("model"))
     assert model in lines, "the ranks are those of the whole run"
     assert (folder / "alarms.csv").read_text().count("\n") == 1
+    if "maps" in names:
+        assert printed(capsys, "--scores-dir", str(folder), "--data-path", str(data), "--smooth", "9") != lines
+        command = ["--scores-dir", str(folder), "--data-path", str(data), "--calibration", "center"]
+        assert eval_smap_timestep.main(command) == 2
+        assert "there are no training scores to learn it from" in capsys.readouterr().err
     with_number = printed(
         capsys, "--scores-dir", str(folder), "--data-path", str(data), *settings, "--threshold", "0.01"
     )
@@ -81,7 +86,7 @@ def test_a_folder_with_a_part_of_the_arrays_names_what_is_missing(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     folder = alone(scored(data, *LINE), tmp_path)
-    assert eval_smap_timestep.main(["--scores-dir", str(folder), "--data-path", str(data), "--layout", "line"]) == 2
+    assert eval_smap_timestep.main(["--scores-dir", str(folder), "--data-path", str(data)]) == 2
     assert "anomaly_score_map_add.npy: missing" in capsys.readouterr().err
 
 

@@ -140,12 +140,16 @@ def test_checkpoints_of_another_head(data: Path, capsys: pytest.CaptureFixture) 
     assert run(data, *flags) == 0
     checkpoint = ["--mode", "test", "--eval-ckpt", str(scores_folder(data, "line", head="gaussian").parent / "last.pt")]
     capsys.readouterr()
-    assert run(data, "--layout", "line", *checkpoint) == 2
-    assert "is not a checkpoint of MSFlow: has epoch," in capsys.readouterr().err
-    assert run(data, *flags, "--fleet-size", "5", *checkpoint) == 2
-    assert "needs epoch, fleet." in capsys.readouterr().err
-    assert run(data, *flags, "--time-scales", "1", "2", *checkpoint) == 2
-    assert "its gaussian is of other channels" in capsys.readouterr().err
+    for wanted, told in (
+        (("--layout", "line"), "head was gaussian, now flow"),
+        ((*flags, "--fleet-size", "5"), "fleet_size was 0, now 5"),
+        ((*flags, "--time-scales", "1", "2"), "time_scales was [1], now [1, 2]"),
+    ):
+        assert run(data, *wanted, *checkpoint) == 2
+        assert f"was made with other settings: {told}" in capsys.readouterr().err
+    with_all = [*flags, "--class-names", "S-1", "P-1", "--eval-ckpt", checkpoint[-1]]
+    assert run(data, *with_all) == 2
+    assert "knows the channels P-1 S-1 E-1, each by itself, but this run is of P-1 S-1" in capsys.readouterr().err
 
 
 def test_levels_calibration_and_smoothing_can_be_changed_without_the_model(

@@ -110,6 +110,8 @@ def test_bad_channel_files(telemetry: Path, name: str) -> None:
     with pytest.raises(InputError, match=message) as error:
         TelemanomSource(telemetry, "SMAP").series("P-1", "train")
     assert str(error.value).startswith(f"{path}: ")
+    with pytest.raises(InputError, match=message):
+        TelemanomSource(telemetry, "SMAP").columns("P-1")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from datasets import Pictures
-from detectors.msflow.pyramids import noisy, share_of_batch
+from detectors.msflow.pyramids import deviation, noisy, share_of_batch
 from models.densities.base import Batch, Density
 from models.extractors import Extractor
 from models.flows import make_pool
@@ -56,6 +56,11 @@ class Features:
 
     def __len__(self) -> int:
         return len(self.pictures)
+
+    @property
+    def kept(self) -> bool:
+        """Whether they lie in files."""
+        return self._kept is not None
 
     def levels(self, numbers: list[int]) -> list[Tensor]:
         """The pooled pyramids of some pictures, level l (B, C_l, H_l, W_l)."""
@@ -125,6 +130,7 @@ class _ChannelLevels(Sequence):
 
     def __init__(self, features: Features, numbers: list[int]) -> None:
         self._features, self._numbers = features, numbers
+        self._extracted: list[Tensor] | None = None  # all levels, where no file keeps them
 
     def __len__(self) -> int:
         return len(self._features.model.extractor.num_features)
@@ -132,9 +138,16 @@ class _ChannelLevels(Sequence):
     def __getitem__(self, level: int) -> Tensor:
         if not 0 <= level < len(self):
             raise IndexError(level)
+        if self._features.kept:
+            return torch.cat([levels[level] for levels in self._batches()])
+        if self._extracted is None:
+            self._extracted = [torch.cat(levels) for levels in zip(*self._batches(), strict=True)]
+        return self._extracted[level]
+
+    def _batches(self) -> Iterator[list[Tensor]]:
         size = self._features.model.config.batch_size
-        batches = [self._numbers[start : start + size] for start in range(0, len(self._numbers), size)]
-        return torch.cat([self._features.levels(batch)[level] for batch in batches])
+        for start in range(0, len(self._numbers), size):
+            yield self._features.levels(self._numbers[start : start + size])
 
 
 class PictureBatches:
@@ -147,11 +160,10 @@ class PictureBatches:
 
     def _deviations(self) -> list[Tensor]:
         """Deviations of all features (C, 1, 1) by level; prepared ones are in units of them."""
-        whole = [torch.cat(list(level)) for level in zip(*self.features.by_channel(), strict=True)]
-        first = self.features.levels([0])
+        first, channels = self.features.levels([0]), self.features.by_channel()
         if self.density.prepared(first, self.features.channel_numbers([0])) is not first:
             return [torch.ones_like(level[0, :, :1, :1]) for level in first]
-        return [level.transpose(0, 1).flatten(1).std(dim=1)[:, None, None] for level in whole]
+        return [deviation([levels[number] for levels in channels]) for number in range(len(first))]
 
     def batches(self, seed: int) -> Iterator[Batch]:
         """One pass in the random order of `seed`."""
@@ -164,7 +176,7 @@ class PictureBatches:
             levels = self.density.prepared(self.features.levels(chosen), channels)
             if self.noise:
                 pairs = zip(levels, self._deviation, strict=True)
-                levels = [noisy(x, deviation, self.noise, mine, len(numbers), random) for x, deviation in pairs]
+                levels = [noisy(x, spread, self.noise, mine, len(numbers), random) for x, spread in pairs]
             rows_alike = self.features.pictures.rows_alike and not self.noise
             yield Batch(levels, channels, weight=weight, rows_alike=rows_alike)
 

@@ -99,17 +99,18 @@ class Model:
 
     def state(self) -> dict[str, Any]:
         """The density's content of a checkpoint, and what it was trained on."""
-        mean, std = self.normalisation()
-        trained_on = {"extractor_sha256": self.extractor_sha256, "img_mean": mean, "img_std": std}
-        return {**self.density.state(), **trained_on, "channels": self.channels}
+        return {**self.density.state(), **self.facts(), "channels": self.channels}
 
     def load_state(self, path: Path, content: dict[str, Any]) -> None:
         """Take the content of a checkpoint, the original's too.
 
-        Raises InputError where it does not fit, or was trained with other settings or extractor weights.
+        Raises InputError where it does not fit, or was trained with other settings, channels or extractor weights.
         """
-        self.density.load_state(path, content)
         changed = changed_settings(content.get("settings", {}), self.config, DRAWN_BY)
+        for name in ("img_mean", "img_std"):
+            wanted, trained = getattr(self.config, name), tuple(content.get(name, ()))
+            if trained and wanted not in ("auto", trained):
+                changed += f"{'; ' if changed else ''}{name} was {trained}, now {wanted}"
         if changed:
             raise InputError(f"{path}: was made with other settings: {changed}. Set them back, or train anew.")
         if content.get("extractor_sha256", "") not in ("", self.extractor_sha256):
@@ -117,5 +118,12 @@ class Model:
                 f"{path}: was trained on other extractor weights than {self.weights}. "
                 "Set weights and seed as in the config.json beside it."
             )
+        channels = content.get("channels") or self.channels
+        if self.density.knows_channels and channels != self.channels:
+            raise InputError(
+                f"{path}: knows the channels {' '.join(channels[:10])}, each by itself, but this run is of "
+                f"{' '.join(self.channels[:10])}. Train with these, or name --mode test."
+            )
+        self.density.load_state(path, content)
         if content.get("img_mean"):
             self._recorded = tuple(content["img_mean"]), tuple(content["img_std"])

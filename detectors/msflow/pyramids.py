@@ -23,7 +23,7 @@ class TrainingPyramids(ABC):
 
     def __init__(self, channels: list[list[Tensor]], rows_alike: bool, batch_size: int, noise: float) -> None:
         self.channels, self.rows_alike, self.batch_size, self.noise = channels, rows_alike, batch_size, noise
-        self.deviation = [_deviation([levels[level] for levels in channels]) for level in range(len(channels[0]))]
+        self.deviation = [deviation([levels[level] for levels in channels]) for level in range(len(channels[0]))]
 
     def prepare(self, density: Density) -> None:
         """Replace all features by what the density's loss wants; those are in units of their own deviations."""
@@ -32,7 +32,7 @@ class TrainingPyramids(ABC):
             prepared = density.prepared(levels, numbers)
             if prepared is not levels:
                 self.channels[number] = prepared
-                self.deviation = [torch.ones_like(deviation) for deviation in self.deviation]
+                self.deviation = [torch.ones_like(spread) for spread in self.deviation]
 
     def batches(self, seed: int) -> Iterator[Batch]:
         """One pass in the random order of `seed`."""
@@ -41,8 +41,8 @@ class TrainingPyramids(ABC):
             mine, weight = share_of_batch(len(places))
             cut, offsets = self._cut(places[mine])
             levels = [
-                noisy(features, deviation, self.noise, mine, len(places), random)
-                for features, deviation in zip(cut, self.deviation, strict=True)
+                noisy(features, spread, self.noise, mine, len(places), random)
+                for features, spread in zip(cut, self.deviation, strict=True)
             ]
             channels = places[mine][:, 0].to(levels[0].device)
             yield Batch(levels, channels, offsets, weight, self.rows_alike and not self.noise)
@@ -123,17 +123,15 @@ def share_of_batch(size: int) -> tuple[Tensor, float]:
     return torch.tensor(mine or [0]), len(mine) * distributed.world_size() / size
 
 
-def noisy(
-    features: Tensor, deviation: Tensor, noise: float, mine: Tensor, size: int, random: torch.Generator
-) -> Tensor:
-    """Features (B, C, H, W), the part `mine` of a batch of `size`, with `noise` times their `deviation` (C, 1, 1)."""
+def noisy(features: Tensor, spread: Tensor, noise: float, mine: Tensor, size: int, random: torch.Generator) -> Tensor:
+    """Features (B, C, H, W), the part `mine` of a batch of `size`, with `noise` times their `spread` (C, 1, 1)."""
     if not noise:
         return features
     # drawn for all processes alike, whoever has which part of the batch
     drawn = torch.randn((size, *features.shape[1:]), generator=random)[mine].to(features)
-    return features + noise * deviation * drawn
+    return features + noise * spread * drawn
 
 
-def _deviation(level: list[Tensor]) -> Tensor:
+def deviation(level: list[Tensor]) -> Tensor:
     """Standard deviation of every feature of a level over all channels, (C, 1, 1)."""
     return torch.cat([features.transpose(0, 1).flatten(1) for features in level], dim=1).std(dim=1)[:, None, None]

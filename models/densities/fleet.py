@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.checkpoints import load_parts
 from models.densities.base import TINY, Batch, Density, Levels, mean_variance
@@ -81,7 +81,3 @@ class Tempered(Density):
         """Take both from a checkpoint. Raises InputError where it lacks one, or is of another make."""
         self.density.load_state(path, content)
         load_parts(path, content, {"fleet": self.fleet})
-
-    def parts(self) -> dict[str, nn.Module]:
-        """Those of both."""
-        return {**self.density.parts(), "fleet": self.fleet}

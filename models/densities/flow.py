@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from models.checkpoints import flow_state, load_flow
 from models.densities.base import Batch, Density, DensityShape, Levels
 from models.densities.gaussian import GaussianDensity
-from models.flows import MSFlow, negative_log_likelihood
+from models.flows import MSFlow, log_likelihood_maps, negative_log_likelihood
 
 
 class FlowDensity(Density):
@@ -48,7 +48,7 @@ class FlowDensity(Density):
     ) -> Levels:
         """Pooled pyramid (B, C_l, H_l, W_l) of channels (B,) -> energies (B, H_l, W_l)."""
         z, _ = self.flow.transform(self.prepared(levels, channels), channels, offsets, rows_alike)
-        return [0.5 * level.square().mean(dim=1) for level in z]
+        return [-log_likelihood for log_likelihood in log_likelihood_maps(z)]
 
     def parts(self) -> dict[str, nn.Module]:
         """What standardises the features."""
