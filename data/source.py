@@ -56,7 +56,7 @@ def as_series(values: Any, where: str) -> NDArray[np.float64]:
     that are not finite or that float32 cannot hold.
     """
     check_shape(values, where)
-    series = values.astype(np.float64)
+    series = values.astype(np.float64, copy=False)
     with np.errstate(invalid="ignore"):
         good = np.abs(series) <= LARGEST
     if not good.all():
