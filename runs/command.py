@@ -56,7 +56,8 @@ def scores_command(
     config = load_config(recipe, given, base)
     data = DATASETS[config.dataset]
     if data.kind != "series":
-        raise InputError(f"dataset = {config.dataset}: pictures have no time steps. Choose smap, msl or sample.")
+        series = ", ".join(name for name, known in DATASETS.items() if known.kind == "series")
+        raise InputError(f"dataset = {config.dataset}: pictures have no time steps. Choose one of {series}.")
     warn_of_idle(config, given)
     task = data.task(config, root)
     if folder is None:
