@@ -99,6 +99,7 @@ def tiny_flags(data_path: Path, work_dir: Path) -> list[str]:
         *("--dataset", "smap", "--data-path", str(data_path), "--work-dir", str(work_dir)),
         *("--extractor", "resnet18", "--weights", "random", "--input-size", "32", "64", "--batch-size", "2"),
         *("--parallel-blocks", "1", "1", "1", "--c-conds", "4", "4", "4", "--meta-epochs", "2", "--sub-epochs", "2"),
+        *("--vis-top-k", "0"),  # heat maps take half of the time
     ]
 
 

@@ -32,7 +32,7 @@ def data(tmp_path: Path) -> Path:
 
 def run(data: Path, *flags: str) -> int:
     """main.py with a tiny model, one meta epoch; files go beside the data."""
-    few = ("--meta-epochs", "1", "--sub-epochs", "1", "--no-report")
+    few = ("--meta-epochs", "1", "--sub-epochs", "1", "--no-report", "--bootstrap", "0", "--vus-window", "4")
     tiny = [*tiny_flags(data, data.parent / "runs"), *few]
     return main.main([*without_idle(tiny, flags), *flags])
 
