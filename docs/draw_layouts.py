@@ -17,7 +17,7 @@ from drawing.layouts import Layout
 from drawing.line import Line
 from drawing.pairwise import GramianAngularField, MarkovTransitionField
 from drawing.stretch import Stretch
-from report.figures import BLUE, INK, LABEL_FILL, MUTED, ORANGE, RULE, VERMILION
+from report.style import BLUE, INK, LABEL_FILL, MUTED, ORANGE, RULE, VERMILION
 
 CHANNEL = "W-1"  # a wave with a period of 47.3 steps, so that its fold lines up
 WINDOW = slice(332, 588)  # the steps of gasf, gadf and mtf: a wave that runs too slow for a while

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from report.curves import draw_pr, draw_roc
 from report.data import ChannelView, Curve, Report, Table
-from report.figures import DPI, draw_pr, draw_roc, write_channels
+from report.figures import write_channels
 from report.page import render_page
+from report.style import DPI
 from runtime.files import atomic_file, atomic_folder
 
 __all__ = ["ChannelView", "Curve", "Report", "Table", "write_report"]
@@ -13,9 +15,13 @@ __all__ = ["ChannelView", "Curve", "Report", "Table", "write_report"]
 def write_report(folder: Path, report: Report) -> Path:
     """Write roc.png, pr.png, channels/<channel>.png and report.html into `folder`; returns the html file.
 
-    Each is there whole or not at all, and the page comes last. Raises InputError where the folder cannot be written.
+    Each is there whole or not at all, and the page comes last. Without a headline and without curves there is no
+    roc.png and no pr.png, not even of an earlier report. Raises InputError where the folder cannot be written.
     """
-    for name, draw in (("roc.png", draw_roc), ("pr.png", draw_pr)):
+    for name, draw, curves in (("roc.png", draw_roc, report.roc), ("pr.png", draw_pr, report.pr)):
+        if report.headline is None and not curves:
+            (folder / name).unlink(missing_ok=True)
+            continue
         with atomic_file(folder / name) as temporary:
             draw(report).savefig(temporary, dpi=DPI, format="png")
     with atomic_folder(folder / "channels") as channels:

@@ -1,15 +1,19 @@
-"""What a report shows, as plain data, and which points of a long series are worth drawing.
+"""What a report shows, as plain data.
 
 Nothing here knows of models or data sets: whoever writes a report fills these in.
 Time steps count from 0; intervals are inclusive at both ends, as in the label files.
 """
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metrics.events import Alarm
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Cell = str | int | float | None
 
@@ -19,8 +23,12 @@ class ChannelView:
     """One channel: raw `columns` (legend -> values (T,)), `scores` (T,), labelled `intervals`, `alarms`.
     Without labels `intervals` is None.
 
-    `metrics` is its row of the channel table, column -> value; None stands for undefined.
-    Raises ValueError where lengths differ or an interval or alarm lies outside the series.
+    `metrics` is its row of the channel table, column -> value; None stands for undefined. `times` (T,) are shown in
+    their own zone; without them steps are counted. In `masked` steps (T,) nothing was measured. `alarm_causes` says
+    from which columns each alarm came, or is empty. `hidden_columns` more columns exist than are drawn.
+    Values and scores may be NaN: no line is drawn there.
+    Raises ValueError where lengths differ, times are missing or go back, or an interval or alarm lies outside the
+    series.
     """
 
     name: str
@@ -30,9 +38,14 @@ class ChannelView:
     alarms: list[Alarm]
     threshold: float | None
     metrics: dict[str, Cell]
+    times: "pd.DatetimeIndex | None" = None
+    masked: NDArray[np.bool_] | None = None
+    alarm_causes: list[str] = field(default_factory=list)
+    hidden_columns: int = 0
 
     def __post_init__(self) -> None:
-        for what, values in [("scores", self.scores), *self.columns.items()]:
+        timing = [(what, getattr(self, what)) for what in ("times", "masked") if getattr(self, what) is not None]
+        for what, values in [("scores", self.scores), *timing, *self.columns.items()]:
             if np.shape(values) != (self.num_steps,) or self.num_steps == 0:
                 raise ValueError(
                     f"channel {self.name}: {what} has shape {np.shape(values)}, expected a series of {self.num_steps}."
@@ -42,6 +55,12 @@ class ChannelView:
                 raise ValueError(
                     f"channel {self.name}: steps {start} to {end} are reversed or outside its {self.num_steps} steps."
                 )
+        if self.times is not None and not self.times.is_monotonic_increasing:
+            raise ValueError(f"channel {self.name}: some times are missing or earlier than the one before; sort them.")
+        if len(self.alarm_causes) not in (0, len(self.alarms)):
+            raise ValueError(
+                f"channel {self.name}: {len(self.alarm_causes)} causes of {len(self.alarms)} alarms, expected as many."
+            )
 
     @property
     def num_steps(self) -> int:
@@ -51,10 +70,19 @@ class ChannelView:
     @property
     def labels(self) -> NDArray[np.bool_]:
         """Whether each step is labelled anomalous, (T,)."""
-        labels = np.zeros(self.num_steps, dtype=bool)
-        for start, end in self.intervals or []:
-            labels[start : end + 1] = True
-        return labels
+        return _covered(self.num_steps, self.intervals or [])
+
+    @property
+    def alarmed(self) -> NDArray[np.bool_]:
+        """Whether each step lies under an alarm, (T,)."""
+        return _covered(self.num_steps, [(alarm.start, alarm.end) for alarm in self.alarms])
+
+
+def _covered(steps: int, spans: list[tuple[int, int]]) -> NDArray[np.bool_]:
+    covered = np.zeros(steps, dtype=bool)
+    for start, end in spans:
+        covered[start : end + 1] = True
+    return covered
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,12 +125,15 @@ class Report:
 
     The first curve is the model's, the others are what it must be compared with. `prevalence` is the share of
     anomalous steps, in [0, 1], or None where no channel is labelled. `facts` are settings, versions and weights;
-    `notes` are definitions, "term: text". Raises ValueError where two channels have one name.
+    `notes` are definitions, "term: text". `left_out` channels with lower scores are not among the `channels`.
+    `warnings` are sentences on what makes the result worse than it looks.
+    Without a `headline` and without a labelled channel, the report says nothing about labels.
+    Raises ValueError where two channels have one name.
     """
 
     title: str
     verdict: str
-    headline: Table
+    headline: Table | None
     roc: list[Curve]
     pr: list[Curve]
     prevalence: float | None
@@ -110,12 +141,19 @@ class Report:
     facts: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     verdict_is_good: bool | None = None
+    left_out: int = 0
+    warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         names = [channel.name for channel in self.channels]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"channels {', '.join(twice)} stand twice in the report, expected different names.")
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the report is about labels at all."""
+        return self.headline is not None or any(channel.intervals is not None for channel in self.channels)
 
     @property
     def late_share(self) -> float | None:
@@ -125,66 +163,6 @@ class Report:
         return sum(int(each[len(each) // 2 :].sum()) for each in labels) / total if total else None
 
 
-def bin_width(steps: int, limit: int) -> int:
-    """How many steps share a bin when `steps` are drawn as about `limit` points, two per bin; 1 where all are drawn."""
-    return 1 if steps <= limit else -(-steps // max(limit // 2, 1))
-
-
-def extremes(values: NDArray, limit: int) -> NDArray[np.intp]:
-    """Ascending indices of the lowest and highest value in each of `limit` / 2 bins of equal width, and of both ends.
-
-    Values (T,) -> (K,), K <= limit + 2; all T where T <= limit. Where a bin holds NaN, its first one is kept
-    as well, so that a gap stays a gap.
-    """
-    steps = len(values)
-    if steps <= limit:
-        return np.arange(steps)
-    width = bin_width(steps, limit)
-    values = np.asarray(values, dtype=float)
-    # padding repeats the last value: its first occurrence, the one argmin and argmax return, is a real step
-    bins = np.pad(values, (0, -steps % width), mode="edge").reshape(-1, width)
-    gaps = np.isnan(bins)
-    offsets = np.arange(len(bins)) * width
-    kept = [
-        np.argmin(np.where(gaps, np.inf, bins), axis=1) + offsets,
-        np.argmax(np.where(gaps, -np.inf, bins), axis=1) + offsets,
-        (np.argmax(gaps, axis=1) + offsets)[gaps.any(axis=1)],
-        [0, steps - 1],
-    ]
-    return np.unique(np.concatenate(kept))
-
-
-def decimate(values: NDArray, limit: int) -> NDArray[np.intp]:
-    """`extremes` without the inside of flat runs: a line through what is left looks the same. (T,) -> (K,)."""
-    kept = extremes(values, limit)
-    drawn = np.asarray(values)[kept]
-    inside = np.zeros(len(kept), dtype=bool)
-    inside[1:-1] = (drawn[1:-1] == drawn[:-2]) & (drawn[1:-1] == drawn[2:])
-    return kept[~inside]
-
-
-def thin_curve(curve: Curve, limit: int) -> tuple[NDArray, NDArray]:
-    """At most `limit` points of a curve, evenly spaced along its length, both ends included: x and y, (K,) each.
-
-    From left to right, whatever the order of the curve.
-    """
-    x, y = np.asarray(curve.x, dtype=float), np.asarray(curve.y, dtype=float)
-    if x[0] > x[-1]:
-        x, y = x[::-1], y[::-1]
-    if len(x) <= limit:
-        return x, y
-    length = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
-    kept = np.unique(np.searchsorted(length, np.linspace(0, length[-1], limit - 1), side="left"))
-    kept = np.union1d(kept.clip(max=len(x) - 1), [len(x) - 1])
-    return x[kept], y[kept]
-
-
-def is_switch(values: NDArray) -> bool:
-    """Whether a column has at most two values, as a command does; such a column needs little height."""
-    finite = np.asarray(values)[np.isfinite(values)]
-    return len(finite) == 0 or bool(np.isin(finite, (finite.min(), finite.max())).all())
-
-
 def alarm_peaks(channel: ChannelView) -> list[int]:
     """The step of the highest score inside each alarm; its start where the scores there are not numbers."""
     return [
@@ -192,3 +170,13 @@ def alarm_peaks(channel: ChannelView) -> list[int]:
         + int(np.argmax(np.nan_to_num(channel.scores[alarm.start : alarm.end + 1], nan=-np.inf, neginf=-np.inf)))
         for alarm in channel.alarms
     ]
+
+
+def labels_text(channel: ChannelView) -> str:
+    """How many labelled intervals a channel has, in words."""
+    return "not labelled" if channel.intervals is None else count(len(channel.intervals), "labelled interval")
+
+
+def count(number: int, noun: str) -> str:
+    """1 alarm, 1,234 alarms."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

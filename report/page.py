@@ -1,50 +1,59 @@
 """The page of a report: one HTML file that needs neither network nor server.
 
-page.html is the frame; page.css, page.js and plotly.js are set into it. The curves and every channel stand in the
-page as JSON of their own, which page.js reads when it draws them: a channel costs nothing until it is opened.
+page.html is the frame; page.css, plotly.js and three scripts of ours are set into it. The curves and every channel
+stand in the page as JSON of their own, which is read when it is drawn: a channel costs nothing until it is opened.
 """
 
 import html
 import json
-import math
-from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from string import Template
 
-import numpy as np
-from numpy.typing import NDArray
 from plotly.offline import get_plotlyjs
 
-from report.data import ChannelView, Curve, Report, alarm_peaks, bin_width, decimate, is_switch, thin_curve
-from report.figures import CURVE_POINTS, curve_style
-from report.tables import DASH, channel_table, curve_key, headline_table, terms
+from report.alarms import alarm_table
+from report.curves import CURVE_POINTS, thin_curve
+from report.data import Curve, Report, count
+from report.encoding import channel_data, number, numbers, point_limit
+from report.style import curve_style
+from report.summary import late, summary, warnings
+from report.tables import channel_table, curve_key, headline_table, terms
 
 HERE = Path(__file__).parent
-PAGE_POINTS = 10_000  # per series: channels like those of SMAP and MSL are drawn step by step, however far one zooms
 VERDICT_CLASS = {True: "good", False: "bad", None: "neutral"}
+ALARMS_LEAD = (
+    "When something was off, the highest peak first. Click a heading to sort, a row to see the alarm in its channel."
+)
+LABELLED_LEAD = """Where the result comes from. Click a heading to sort, a channel to open its plot. The strip beside
+a name runs over the channel's time: <span class="swatch label"></span>labelled anomalies above,
+<span class="swatch alarm"></span>alarms below"""
+PLAIN_LEAD = """Click a heading to sort, a channel to open its plot. The strip beside a name runs over the channel's
+time: <span class="swatch alarm"></span>alarms"""
+MASKED_LEAD = ',\n<span class="swatch gap"></span>not measured'
 
 
 def render_page(report: Report) -> str:
     """The HTML of a report."""
-    curves = {
-        "roc": _curves(report.roc),
-        "pr": _curves(report.pr),
-        "prevalence": None if report.prevalence is None else _number(report.prevalence),
-    }
-    data = [_json("curves", curves)]
-    data += [_json(f"channel-{number}", _channel(channel)) for number, channel in enumerate(report.channels)]
+    limit = point_limit(report.channels)
+    data = [_json("curves", _curve_data(report))]
+    data += [
+        _json(f"channel-{place}", channel_data(channel, limit, report.labelled))
+        for place, channel in enumerate(report.channels)
+    ]
     return Template(_text("page.html")).substitute(
         title=html.escape(report.title),
-        summary=_summary(report),
+        summary=summary(report),
         verdict=html.escape(report.verdict),
         verdict_class=VERDICT_CLASS[report.verdict_is_good],
-        late=_late(report),
-        headline=headline_table(report.headline),
-        curves_hidden="" if report.roc or report.pr else "hidden",
-        roc_key=curve_key(report.roc, "ROC AUC"),
-        pr_key=curve_key(report.pr, "average precision"),
-        channels=channel_table(report.channels),
+        warnings=warnings(report),
+        result="" if report.headline is None else _result(report),
+        curves=_curves(report) if report.headline is not None or report.roc or report.pr else "",
+        alarms_lead=ALARMS_LEAD if any(channel.alarms for channel in report.channels) else "",
+        alarms=alarm_table(report),
+        channels_lead=_channels_lead(report),
+        channels=channel_table(report.channels, report.labelled),
+        left_out=_left_out(report),
         facts=terms(report.facts.items()),
         facts_hidden="" if report.facts else "hidden",
         notes=terms(_split_note(note) for note in report.notes),
@@ -53,6 +62,8 @@ def render_page(report: Report) -> str:
         css=_text("page.css"),
         plotly=get_plotlyjs(),
         data="\n".join(data),
+        decode_js=_text("decode.js"),
+        plots_js=_text("plots.js"),
         js=_text("page.js"),
     )
 
@@ -61,33 +72,29 @@ def _text(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
 
 
-def _summary(report: Report) -> str:
-    """What was measured, in numbers, as rows of a <dl>."""
-    steps = sum(channel.num_steps for channel in report.channels)
-    intervals = sum(len(channel.intervals or []) for channel in report.channels)
-    unlabelled = sum(channel.intervals is None for channel in report.channels)
-    anomalous = sum(int(channel.labels.sum()) for channel in report.channels)
-    return terms(
-        [
-            ("channels", f"{len(report.channels):,}"),
-            ("time steps", f"{steps:,}"),
-            ("labelled intervals", f"{intervals:,}"),
-            ("anomalous steps", f"{anomalous:,}"),
-            ("prevalence", DASH if report.prevalence is None else f"{report.prevalence:.1%}"),
-            *([("channels without labels", f"{unlabelled:,}")] if unlabelled else []),
-        ]
+def _result(report: Report) -> str:
+    return Template(_text("result.html")).substitute(late=late(report), headline=headline_table(report.headline))
+
+
+def _curves(report: Report) -> str:
+    return Template(_text("curves.html")).substitute(
+        hidden="" if report.roc or report.pr else "hidden",
+        roc_key=curve_key(report.roc, "ROC AUC"),
+        pr_key=curve_key(report.pr, "average precision"),
     )
 
 
-def _late(report: Report) -> str:
-    """Why the position must stand beside a result, where the labels of this data lie late."""
-    share = report.late_share
-    if share is None or share < 0.55:
+def _channels_lead(report: Report) -> str:
+    masked = any(channel.masked is not None and channel.masked.any() for channel in report.channels)
+    return f"{LABELLED_LEAD if report.labelled else PLAIN_LEAD}{MASKED_LEAD if masked else ''}."
+
+
+def _left_out(report: Report) -> str:
+    if not report.left_out:
         return ""
-    return (
-        f"Here {share:.0%} of the anomalous steps lie in the second half of their channel, so any score that merely "
-        "grows with time looks good."
-    )
+    verb = "is" if report.left_out == 1 else "are"
+    channels = count(report.left_out, "channel")
+    return f'<p class="more">{channels} with lower scores {verb} not shown here; alarms.csv has all alarms.</p>'
 
 
 def _split_note(note: str) -> tuple[str, str]:
@@ -95,45 +102,21 @@ def _split_note(note: str) -> tuple[str, str]:
     return (term, text) if colon else ("", note)
 
 
-def _curves(curves: list[Curve]) -> list[dict]:
-    result = []
-    for number, curve in enumerate(curves):
-        x, y = thin_curve(curve, CURVE_POINTS)
-        dash = ",".join(f"{length}px" for length in curve_style(number).dashes) or "solid"
-        result.append({"name": curve.name, "x": _numbers(x), "y": _numbers(y), "dash": dash})
-    return result
-
-
-def _channel(channel: ChannelView) -> dict:
-    """What page.js needs to draw a channel."""
-    alarms = zip(channel.alarms, alarm_peaks(channel), strict=True)
+def _curve_data(report: Report) -> dict:
     return {
-        "name": channel.name,
-        "steps": channel.num_steps,
-        "stride": bin_width(channel.num_steps, PAGE_POINTS),
-        "columns": [
-            {"name": name, "switch": is_switch(values), **_series(values)} for name, values in channel.columns.items()
-        ],
-        "score": _series(channel.scores),
-        "threshold": None if channel.threshold is None else _number(channel.threshold),
-        "labelled": channel.intervals is not None,
-        "intervals": [[int(start), int(end)] for start, end in channel.intervals or []],
-        "alarms": [[int(alarm.start), int(alarm.end), _number(alarm.peak), peak] for alarm, peak in alarms],
+        "roc": _points(report.roc),
+        "pr": _points(report.pr),
+        "prevalence": None if report.prevalence is None else number(report.prevalence),
     }
 
 
-def _series(values: NDArray) -> dict:
-    kept = decimate(values, PAGE_POINTS)
-    return {"x": kept.tolist(), "y": _numbers(np.asarray(values)[kept])}
-
-
-def _numbers(values: Iterable[float]) -> list[float | None]:
-    return [_number(value) for value in np.asarray(values).tolist()]
-
-
-def _number(value: float) -> float | None:
-    """Five significant digits, enough for a screen; None for NaN and infinity, which JSON cannot hold."""
-    return float(f"{value:.5g}") if math.isfinite(value) else None
+def _points(curves: list[Curve]) -> list[dict]:
+    result = []
+    for place, curve in enumerate(curves):
+        x, y = thin_curve(curve, CURVE_POINTS)
+        dash = ",".join(f"{length}px" for length in curve_style(place).dashes) or "solid"
+        result.append({"name": curve.name, "x": numbers(x), "y": numbers(y), "dash": dash})
+    return result
 
 
 def _json(identifier: str, content: dict) -> str:

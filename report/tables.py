@@ -1,4 +1,7 @@
-"""The tables of the page as HTML: the result, the key of the curves, the channels. Every text is escaped here."""
+"""The tables of the page as HTML: the result, the key of the curves, the channels. Every text is escaped here.
+
+The table of alarms is in alarms.py.
+"""
 
 import html
 import math
@@ -8,7 +11,8 @@ from numbers import Integral, Real
 import numpy as np
 
 from report.data import Cell, ChannelView, Curve, Table
-from report.figures import curve_style
+from report.style import curve_style
+from report.thinning import spans_of
 
 STRIP_CELLS = 320  # time cells of the strip that shows when a channel has labels and alarms
 DASH = "–"
@@ -28,7 +32,7 @@ def headline_table(table: Table) -> str:
     rows = []
     for index, row in enumerate(table.rows):
         cells = "".join(
-            _cell(cell, number in starts and "starts", is_number(cell) and cell == best.get(number) and "best")
+            cell_html(cell, number in starts and "starts", is_number(cell) and cell == best.get(number) and "best")
             for number, cell in enumerate(row[1:], start=1)
         )
         name = f'<th scope="row">{html.escape(format_cell(row[0]))}</th>'
@@ -39,27 +43,38 @@ def headline_table(table: Table) -> str:
     )
 
 
-def channel_table(channels: list[ChannelView]) -> str:
-    """One row per channel, sortable by page.js: when its anomalies lie, then its metrics in order of appearance."""
-    columns = list(dict.fromkeys(name for channel in channels for name in channel.metrics))
+def channel_table(channels: list[ChannelView], says_labels: bool = True) -> str:
+    """One row per channel, sortable by page.js: when its anomalies lie, then its metrics in order of appearance.
+
+    Where the report does not speak of labels, metrics that no channel has are left out.
+    """
+    names = list(dict.fromkeys(name for channel in channels for name in channel.metrics))
+    columns = [name for name in names if says_labels or any(has_value(each.metrics.get(name)) for each in channels)]
     texts = {name for channel in channels for name, cell in channel.metrics.items() if isinstance(cell, str)}
-    kinds = [("channel", "text"), *((name, "text" if name in texts else "number") for name in columns)]
     first, *heads = (
-        f'<th scope="col" data-kind="{kind}" aria-sort="none"{_class(kind == "number" and "num")}>'
-        f'<button type="button">{html.escape(name)}</button></th>'
-        for name, kind in kinds
+        sort_head(name, "text" if name in texts or number == 0 else "number")
+        for number, name in enumerate(["channel", *columns])
     )
     rows = []
     for number, channel in enumerate(channels):
         name = html.escape(channel.name)
-        cells = "".join(_cell(channel.metrics.get(column)) for column in columns)
+        cells = "".join(cell_html(channel.metrics.get(column), none=DASH if says_labels else "") for column in columns)
         rows.append(
             f'<tr data-channel="{number}"><th scope="row" data-value="{name}">'
-            f'<button type="button" aria-expanded="false">{name}</button></th><td>{_strip(channel)}</td>{cells}</tr>'
+            f'<button type="button" aria-expanded="false">{name}</button></th>'
+            f"<td>{_strip(channel, says_labels)}</td>{cells}</tr>"
         )
     return (
-        f'<table class="channels" id="channels"><thead><tr>{first}<th scope="col">when</th>{"".join(heads)}</tr>'
+        f'<table class="sorted" id="channels"><thead><tr>{first}<th scope="col">when</th>{"".join(heads)}</tr>'
         f"</thead><tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def sort_head(name: str, kind: str, order: str = "none") -> str:
+    """The <th> of a column that page.js sorts by, as "number" or as "text"; `order` is how the rows stand now."""
+    return (
+        f'<th scope="col" data-kind="{kind}" aria-sort="{order}"{_class(kind == "number" and "num")}>'
+        f'<button type="button">{html.escape(name)}</button></th>'
     )
 
 
@@ -72,7 +87,7 @@ def curve_key(curves: list[Curve], area: str) -> str:
         rows.append(
             f'<tr><td><svg class="line curve-{style.number}" viewBox="0 0 36 8" aria-hidden="true">'
             f'<path d="M0 4H36" stroke-dasharray="{dashes}"/></svg>{html.escape(curve.name)}</td>'
-            f"{_cell(curve.area)}</tr>"
+            f"{cell_html(curve.area)}</tr>"
         )
     return (
         f'<table class="key"><thead><tr><th scope="col">score</th><th scope="col" class="num">{area}</th></tr></thead>'
@@ -100,6 +115,11 @@ def format_cell(cell: Cell) -> str:
     return text.replace("-", "−", 1) if text.startswith("-") else text
 
 
+def has_value(cell: Cell) -> bool:
+    """Whether the cell holds a text or a finite number."""
+    return isinstance(cell, str) or is_number(cell)
+
+
 def is_number(cell: Cell) -> bool:
     """Whether the cell holds a finite number."""
     return isinstance(cell, Real) and math.isfinite(cell)
@@ -113,13 +133,13 @@ def _group_heads(groups: list[tuple[str, int]]) -> str:
     return f'<tr class="groups">{"".join(cells)}</tr>' if cells else ""
 
 
-def _cell(cell: Cell, *classes: str | bool) -> str:
-    """A <td>; data-value holds what page.js sorts by, and is left out where there is no value."""
+def cell_html(cell: Cell, *classes: str | bool, none: str = DASH) -> str:
+    """A <td>; data-value holds what page.js sorts by, and is left out where there is no value, but `none`."""
     text = html.escape(format_cell(cell))
     if isinstance(cell, str):
         return f'<td{_class(*classes)} data-value="{text}">{text}</td>'
     if not is_number(cell):
-        return f"<td{_class('num', 'none', *classes)}>{text}</td>"
+        return f"<td{_class('num', 'none', *classes)}>{none}</td>"
     value = int(cell) if isinstance(cell, Integral) else float(cell)
     return f'<td{_class("num", *classes)} data-value="{value!r}">{text}</td>'
 
@@ -129,23 +149,36 @@ def _class(*names: str | bool) -> str:
     return f' class="{chosen}"' if chosen else ""
 
 
-def _strip(channel: ChannelView) -> str:
-    """A small picture of when a channel has labels (above) and alarms (below)."""
+def _strip(channel: ChannelView, says_labels: bool) -> str:
+    """A small picture of when a channel has labels (above) and alarms (below), and was not measured (grey)."""
     alarms = [(alarm.start, alarm.end) for alarm in channel.alarms]
+    masked = [] if channel.masked is None else spans_of(channel.masked, STRIP_CELLS)
+    lane = 8 if says_labels else 4
     paths = "".join(
         f'<path class="{name}" d="{path}"/>'
-        for name, spans, y in (("label", channel.intervals or [], 0), ("alarm", alarms, 8))
-        if (path := _bars(spans, channel.num_steps, y))
+        for name, spans, y, height in (
+            ("gap", masked, 0, 14),
+            ("label", channel.intervals or [], 0, 6),
+            ("alarm", alarms, lane, 6),
+        )
+        if (path := _bars(spans, channel.num_steps, y, height))
     )
-    labelled = "not labelled" if channel.intervals is None else f"labelled intervals: {len(channel.intervals)}"
-    text = f"{labelled}, alarms: {len(alarms)}"
+    text = f"alarms: {len(alarms)}"
+    if says_labels:
+        text = f"{_labels(channel)}, {text}"
+    if masked:
+        text += f", not measured: {channel.masked.mean():.1%}"
     return (
         f'<svg class="strip" viewBox="0 0 {STRIP_CELLS} 14" preserveAspectRatio="none" role="img" aria-label="{text}">'
         f'<title>{text}</title><path class="base" d="M0 7H{STRIP_CELLS}"/>{paths}</svg>'
     )
 
 
-def _bars(spans: list[tuple[int, int]], steps: int, y: int) -> str:
+def _labels(channel: ChannelView) -> str:
+    return "not labelled" if channel.intervals is None else f"labelled intervals: {len(channel.intervals)}"
+
+
+def _bars(spans: list[tuple[int, int]], steps: int, y: int, height: int) -> str:
     """Inclusive spans of steps as bars of an SVG path, at least two cells wide, or a short one could not be seen."""
     filled = np.zeros(STRIP_CELLS + 2, dtype=bool)  # one empty cell more on either side
     for start, end in spans:
@@ -153,4 +186,4 @@ def _bars(spans: list[tuple[int, int]], steps: int, y: int) -> str:
         last = max(end * STRIP_CELLS // steps, first + 1)
         filled[first + 1 : last + 2] = True
     edges = np.flatnonzero(np.diff(filled)).reshape(-1, 2)
-    return "".join(f"M{start} {y}H{end}V{y + 6}H{start}Z" for start, end in edges.tolist())
+    return "".join(f"M{start} {y}H{end}V{y + height}H{start}Z" for start, end in edges.tolist())

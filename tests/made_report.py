@@ -1,6 +1,13 @@
-"""A made report: texts that attack the page, channels drawn whole and thinned, and values that are missing."""
+"""Made reports: texts that attack the page, channels drawn whole and thinned, values that are missing, and times.
+
+And the page read back: its rows, its texts and the series in its JSON.
+"""
+
+import json
+from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 
 from metrics.events import Alarm
 from report import ChannelView, Curve, Report, Table
@@ -45,3 +52,119 @@ def make_report(**changes: object) -> Report:
         "notes": ["ROC AUC: area under <the> curve: yes", "no term here"],
     }
     return Report(**(content | changes))
+
+
+ZONE = "Europe/Berlin"
+CAUSES = ["Current 72 %, Voltage <b> 15 %", "Pressure 55 %, Flow 30 %, Current 9 %", "Temperature 91 %"]
+
+
+def make_sensors(name: str = "pump 1", steps: int = 3000, **changes: object) -> ChannelView:
+    """A table of sensors without labels: minutes around the end of summer time, a gap in the rows, steps unmeasured.
+
+    Of its twelve columns eight are drawn: one is measured every tenth step only, one is a switch.
+    """
+    rng = np.random.default_rng(steps)
+    minutes = np.arange(steps) + np.where(np.arange(steps) < steps * 2 // 3, 0, 700)
+    times = pd.Timestamp("2024-10-26 18:00", tz=ZONE) + pd.to_timedelta(minutes, unit="min")
+    masked = np.zeros(steps, dtype=bool)
+    masked[steps // 3 : steps // 3 + steps // 20] = True
+    names = ["Current", "Voltage", "Pressure", "Flow", "Temperature", "Vibration <g>", "every tenth step", "valve"]
+    columns = {
+        column: np.sin(np.arange(steps) / (40 + 30 * number)) * (number + 1) + rng.normal(0, 0.1, steps)
+        for number, column in enumerate(names)
+    }
+    columns["every tenth step"][np.arange(steps) % 10 > 0] = np.nan
+    columns["valve"] = (np.arange(steps) // 200 % 2).astype(float)
+    scores = np.convolve(np.abs(rng.normal(size=steps)), np.ones(20) / 20, "same")
+    starts = [steps // 10, steps // 5, steps * 9 // 10]
+    alarms = []
+    for start, height in zip(starts, (3.0, 8.0, 5.0), strict=True):
+        scores[start : start + 40] += height
+        alarms.append(Alarm(start, start + 39, float(scores[start : start + 40].max())))
+    for values in (scores, *columns.values()):
+        values[masked] = np.nan
+    content = {
+        "times": pd.DatetimeIndex(times),
+        "masked": masked,
+        "alarms": alarms,
+        "alarm_causes": CAUSES,
+        "metrics": {"steps": steps, "alarmed": 120 / steps, "unknown": None},
+    }
+    content = {"threshold": 2.0, "intervals": None, "hidden_columns": 4} | content | changes
+    return ChannelView(name=name, columns=columns, scores=scores, **content)
+
+
+def make_unlabelled(**changes: object) -> Report:
+    """What an engineer without labels gets."""
+    content = {
+        "title": "plant.csv: alarms in 2 channels",
+        "verdict": "6 alarms in 2 channels; 4 % of the steps lie under alarm.",
+        "headline": None,
+        "roc": [],
+        "pr": [],
+        "prevalence": None,
+        "channels": [make_sensors("pump 1", 3000), make_sensors("pump 2", 2400)],
+        "facts": {"weights": "none", "version": "1.0"},
+        "notes": ["alarmed: share of the steps that an alarm covers"],
+        "left_out": 3,
+        "warnings": ["The scores drift: <half> of all alarms lie in the last tenth.", "2 columns never change."],
+    }
+    return Report(**(content | changes))
+
+
+class Page(HTMLParser):
+    """Collects what the tests look at; the parser itself never complains, so open tags are counted here."""
+
+    VOID = {"meta", "link", "path", "br", "img"}
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str, str | None]] = []
+        self.rows: list[list[tuple[str, str | None]]] = []
+        self.json: dict[str, dict] = {}
+        self.text = ""
+        self._json = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in self.VOID:
+            self.open.append(tag)
+        self.attributes += [(tag, name, value) for name, value in attrs]
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append(("", dict(attrs).get("data-value")))
+        self._json = dict(attrs).get("id", "") if dict(attrs).get("type") == "application/json" else ""
+
+    def handle_startendtag(self, tag, attrs):
+        self.attributes += [(tag, name, value) for name, value in attrs]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "script":
+            if self._json:
+                self.json[self._json] = json.loads(data)
+        elif "svg" not in self.open and "style" not in self.open:
+            self.text += data
+            if {"td", "th"} & set(self.open):
+                text, value = self.rows[-1][-1]
+                self.rows[-1][-1] = (text + data, value)
+
+
+def steps_of(differences: list[int]) -> list[int]:
+    """Steps that the page holds as differences, -n for n differences of 1."""
+    ones = [one for difference in differences for one in ([difference] if difference >= 0 else [1] * -difference)]
+    return np.cumsum(ones).tolist()
+
+
+def values_of(series: dict, key: str = "y") -> list[float | None]:
+    """Values that the page holds as differences of integers in units of 1 / per."""
+    total, values = 0, []
+    for difference in series[key]:
+        total += difference or 0
+        values.append(None if difference is None else total / series["per"])
+    return values

@@ -5,9 +5,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from made_report import EVIL, make_report
+from made_report import EVIL, make_report, make_unlabelled
+from plotly.offline import get_plotlyjs
 
+from metrics.events import Alarm
 from report import ChannelView, Curve, write_report
 from report.page import render_page
 
@@ -29,8 +32,9 @@ def browser():
 class Tab:
     """The report in one tab of the browser, which notes down errors and requests."""
 
-    def __init__(self, browser, path: Path, width: int) -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": 900})
+    def __init__(self, browser, path: Path, width: int, ready: str = "#pr .main-svg") -> None:
+        # a zone that no data of ours are in: times must not depend on the reader's
+        self.context = browser.new_context(viewport={"width": width, "height": 900}, timezone_id="America/New_York")
         self.page = self.context.new_page()
         self.complaints: list[str] = []
         self.requests: list[str] = []
@@ -38,11 +42,11 @@ class Tab:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(path.as_uri())
-        self.page.wait_for_selector("#pr .main-svg")
+        self.page.wait_for_selector(ready)
 
     def channels(self) -> list[str]:
         """Names of the channels from top to bottom."""
-        return self.page.locator("tr[data-channel] th").all_inner_texts()
+        return self.page.locator("#channels tr[data-channel] th").all_inner_texts()
 
     def time_range(self) -> list[float]:
         """First and last step that the opened channel shows."""
@@ -72,10 +76,10 @@ def test_in_the_browser_the_table_sorts_a_channel_opens_and_zooms(tab):
     assert head.get_attribute("aria-sort") == "descending"
     page.keyboard.press("Enter")
     assert tab.channels() == ["A-1", EVIL, "A-10"] and head.get_attribute("aria-sort") == "ascending"
-    page.get_by_role("button", name="channel", exact=True).click()
+    page.locator("#channels").get_by_role("button", name="channel", exact=True).click()
     assert tab.channels()[-2:] == ["A-1", "A-10"] and head.get_attribute("aria-sort") == "none"
 
-    row = page.get_by_role("button", name="A-10", exact=True)
+    row = page.locator("#channels").get_by_role("button", name="A-10", exact=True)
     row.focus()
     page.keyboard.press("Enter")
     page.wait_for_selector(".detail .main-svg")
@@ -94,9 +98,9 @@ def test_in_the_browser_the_table_sorts_a_channel_opens_and_zooms(tab):
     assert start == pytest.approx(6250, rel=0.05) and end == pytest.approx(12_500, rel=0.05)
 
     page.get_by_role("button", name="steps", exact=True).click()  # an opened channel moves with its row
-    assert page.locator("tr[data-channel='1'] + tr.detail").count() == 1
-    page.get_by_role("button", name=EVIL, exact=True).click()
-    page.wait_for_selector("tr[data-channel='2'] + .detail .main-svg")
+    assert page.locator("#channels tr[data-channel='1'] + tr.detail").count() == 1
+    page.locator("#channels").get_by_role("button", name=EVIL, exact=True).click()
+    page.wait_for_selector("#channels tr[data-channel='2'] + .detail .main-svg")
     row.click()
     assert page.locator(".detail").count() == 1 and row.get_attribute("aria-expanded") == "false"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -124,6 +128,66 @@ def test_in_the_browser_54_channels_open(browser, tmp_path):
     ]
     page = tmp_path / "report.html"
     page.write_text(render_page(make_report(channels=channels)), encoding="utf-8")
-    assert page.stat().st_size < 25e6
+    assert page.stat().st_size - len(get_plotlyjs()) < 6e6
     tab = Tab(browser, page, 1280)
     tab.context.close()
+
+
+def opened(tab: Tab, row) -> list:
+    """The range that the plot of a row shows once it is opened."""
+    row.click()
+    tab.page.wait_for_selector(".detail .main-svg")
+    return tab.changed_range([])
+
+
+@pytest.mark.parametrize("width", [1200, 400])
+def test_in_the_browser_a_row_of_the_alarms_opens_its_channel_zoomed_to_the_alarm(browser, tmp_path, width):
+    report = make_unlabelled()
+    tab = Tab(browser, write_report(tmp_path, report), width, ready="#alarms")
+    page, channel = tab.page, report.channels[1]
+    whole, alarm = channel.times.tz_localize(None), channel.alarms[2]
+    opened(tab, page.locator("#alarms tr[data-channel='1'][data-alarm='2']"))
+    margin = 2 * (alarm.end - alarm.start + 1)
+    page.wait_for_timeout(300)  # first all is drawn, then zoomed
+    half = pd.Timedelta(seconds=30)
+    expected = [whole[alarm.start - margin] - half, whole[alarm.end + margin] + half]
+    assert [pd.Timestamp(end) for end in tab.time_range()] == expected
+    marks = " ".join(page.locator(".detail .marks").inner_text().split())
+    assert marks == "3 alarms threshold 2 not measured"
+    plot = page.locator(".detail .plot")
+    assert "time (Europe/Berlin)" in plot.text_content() and "and 4 more columns, not drawn" in plot.text_content()
+
+    page.locator(".detail").evaluate("detail => detail.scrollIntoView()")
+    box = page.locator(".detail .nsewdrag").first.bounding_box()
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.move(*middle)
+    page.wait_for_selector(".detail .hoverlayer .legend")
+    hover = page.locator(".detail .hoverlayer").first.text_content()
+    step = int(hover.split("step ")[-1].split(", UTC+01:00")[0].replace(",", ""))
+    assert abs(step - (alarm.start + alarm.end) / 2) < 4 and "Temperature 91 %" in hover
+    assert f"{whole[step]:%Y-%m-%d %H:%M}" in hover
+    zoomed = tab.time_range()
+    page.mouse.dblclick(*middle)
+    assert [pd.Timestamp(end) for end in tab.changed_range(zoomed)] == [whole[0] - half, whole[-1] + half]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    tab.context.close()
+    assert tab.complaints == []
+
+
+def test_in_the_browser_alarms_of_steps_zoom_and_a_long_table_is_folded(browser, tmp_path):
+    starts = range(100, 7900, 100)
+    alarms = [Alarm(start, start + 9, float(start)) for start in starts]
+    channel = ChannelView("A", {"value": np.arange(8000.0)}, np.zeros(8000), [], alarms, 1.0, {})
+    tab = Tab(browser, write_report(tmp_path, make_report(channels=[channel])), 1200)
+    rows = tab.page.locator("#alarms tbody tr")
+    assert rows.count() == len(alarms) and tab.page.locator("#alarms tbody tr:visible").count() == 20
+    opened(tab, rows.first)
+    tab.page.wait_for_timeout(300)
+    assert tab.time_range() == [alarms[-1].start - 50.5, alarms[-1].end + 50.5]
+    tab.page.get_by_role("button", name="start", exact=True).click()
+    tab.page.keyboard.press("Enter")
+    assert rows.first.get_attribute("data-alarm") == "0"
+    tab.page.get_by_role("button", name=f"Show all {len(alarms)} rows").click()
+    assert tab.page.locator("#alarms tr[data-alarm]:visible").count() == len(alarms)
+    tab.context.close()
+    assert tab.complaints == []

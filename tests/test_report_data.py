@@ -1,15 +1,21 @@
 """What is kept of a report's series and curves, and which contents are refused."""
 
+import json
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from made_report import make_channel, make_report
+from made_report import make_channel, make_report, steps_of, values_of
 
 from metrics.events import Alarm
 from report import ChannelView, Curve, Table
-from report.data import alarm_peaks, bin_width, decimate, extremes, is_switch, thin_curve
+from report.curves import thin_curve
+from report.data import alarm_peaks
+from report.encoding import channel_data
+from report.thinning import bin_width, decimate, extremes, fair_limit, is_switch, spans_of, with_breaks
 
 series = arrays(np.float64, st.integers(1, 400), elements=st.integers(-5, 5).map(float))
 limits = st.integers(2, 100)
@@ -39,6 +45,55 @@ def test_a_flat_series_needs_two_points_and_a_gap_stays_a_gap():
     values = np.arange(1000.0)
     values[500:503] = np.nan
     assert np.isnan(values[decimate(values, 100)]).any()
+
+
+@given(series, limits, st.data())
+def test_no_line_is_drawn_across_a_missing_value(values, limit, data):
+    values = values.copy()
+    values[data.draw(arrays(bool, len(values)))] = np.nan
+    for kept in (extremes(values, limit), decimate(values, limit)):
+        for start, end in zip(kept[:-1], kept[1:], strict=True):
+            inside = values[start : end + 1]
+            assert np.isnan(inside[[0, -1]]).any() or not np.isnan(inside).any()
+
+
+@given(st.integers(2, 300), st.integers(1, 40), st.data())
+def test_both_sides_of_a_broken_line_are_kept(steps, limit, data):
+    breaks = np.array(sorted(data.draw(st.sets(st.integers(0, steps - 2)))), dtype=int)
+    kept = with_breaks(decimate(np.zeros(steps), limit), breaks)
+    assert len(breaks) == 0 or {breaks[0], breaks[-1] + 1} <= set(kept.tolist())
+
+
+@given(st.lists(st.integers(0, 50), max_size=12), st.integers(0, 300))
+def test_points_are_shared_fairly(lengths, total):
+    limit = fair_limit(lengths, total)
+    assert sum(min(length, limit) for length in lengths) <= total or not lengths
+    more = sum(min(length, limit + 1) for length in lengths)
+    assert more > total or limit >= max(lengths, default=0)
+
+
+@given(arrays(bool, st.integers(1, 200)))
+def test_spans_are_the_runs_of_a_mask_and_joined_where_there_are_too_many(mask):
+    covered = np.zeros(len(mask), dtype=bool)
+    for start, end in spans_of(mask, len(mask)):
+        assert mask[start : end + 1].all()
+        covered[start : end + 1] = True
+    np.testing.assert_array_equal(covered, mask)
+    few = spans_of(mask, 5)
+    assert len(few) <= 6 and all(any(start <= step <= end for start, end in few) for step in np.flatnonzero(mask))
+
+
+@given(arrays(np.float64, st.integers(1, 50), elements=st.floats(-1e300, 1e300) | st.sampled_from([np.nan, np.inf])))
+def test_any_numbers_are_read_back_from_the_page_as_closely_as_a_screen_shows_them(values):
+    channel = ChannelView("A", {}, values, None, [], None, {})
+    score = json.loads(json.dumps(channel_data(channel, 100, False)["score"], allow_nan=False))
+    read = np.array(values_of(score), dtype=float)
+    drawn = values[steps_of(score["x"])]
+    known = np.isfinite(drawn)
+    np.testing.assert_array_equal(np.isfinite(read), known)
+    if known.any():
+        scale = np.abs(drawn[known]).max()
+        assert (np.abs(read - drawn)[known] <= scale * 5.1e-4 + 1e-280).all()
 
 
 def test_thinning_a_curve_keeps_its_ends_and_its_course_in_either_direction():
@@ -72,6 +127,11 @@ def test_switches_have_at_most_two_values():
         {"intervals": [(3, 2)]},
         {"intervals": [(0, 4)]},
         {"alarms": [Alarm(-1, 2, 0.0)]},
+        {"masked": np.zeros(3, dtype=bool)},
+        {"times": pd.date_range("2024-01-01", periods=5)},
+        {"times": pd.date_range("2024-01-01", periods=4)[::-1]},
+        {"times": pd.DatetimeIndex(["2024-01-01", None, "2024-01-02", "2024-01-03"])},
+        {"alarms": [Alarm(0, 1, 0.0)], "alarm_causes": ["a", "b"]},
     ],
 )
 def test_a_channel_that_does_not_fit_together_is_refused(content):

@@ -5,7 +5,9 @@ from made_report import LENGTHS, make_channel, make_report
 from matplotlib.image import imread
 
 from report import write_report
-from report.figures import LABEL_FILL, draw_channel, draw_pr, file_name
+from report.curves import draw_pr
+from report.figures import draw_channel, file_name
+from report.style import LABEL_FILL
 
 
 def test_a_channel_picture_holds_columns_score_labels_alarms_and_threshold():
@@ -13,7 +15,10 @@ def test_a_channel_picture_holds_columns_score_labels_alarms_and_threshold():
     value, command, alarms, score, behind = draw_channel(channel).axes
     np.testing.assert_array_equal(value.lines[0].get_ydata(), list(channel.columns.values())[0])
     assert command.get_position().height < value.get_position().height / 4
-    np.testing.assert_array_equal(score.lines[0].get_ydata(), channel.scores)
+    steps, drawn = score.lines[0].get_data()
+    assert np.isnan(drawn).any()
+    np.testing.assert_array_equal(drawn, channel.scores[steps.astype(int)])
+    assert set(np.flatnonzero(np.isfinite(channel.scores))) <= set(steps)
     assert score.lines[1].get_ydata() == [2.5, 2.5]
     assert [(patch.get_x(), patch.get_width()) for patch in alarms.patches] == [(449.5, 10)]
     assert [(patch.get_x(), patch.get_width()) for patch in behind.patches] == [(449.5, 21), (898.5, 1)]

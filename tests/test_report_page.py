@@ -1,58 +1,12 @@
 """The page of a report as text: whole, safe, and with the numbers and series of the report."""
 
-import json
-from html.parser import HTMLParser
-
 import numpy as np
 import pytest
-from made_report import AUROCS, EVIL, LENGTHS, make_channel, make_report
+from made_report import AUROCS, EVIL, LENGTHS, Page, make_channel, make_report, steps_of, values_of
 
 from report import Table, write_report
 from report.page import render_page
 from report.tables import format_cell
-
-
-class Page(HTMLParser):
-    """Collects what the tests look at; the parser itself never complains, so open tags are counted here."""
-
-    VOID = {"meta", "link", "path", "br", "img"}
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.attributes: list[tuple[str, str, str | None]] = []
-        self.rows: list[list[tuple[str, str | None]]] = []
-        self.json: dict[str, dict] = {}
-        self.text = ""
-        self._json = ""
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        if tag not in self.VOID:
-            self.open.append(tag)
-        self.attributes += [(tag, name, value) for name, value in attrs]
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th"):
-            self.rows[-1].append(("", dict(attrs).get("data-value")))
-        self._json = dict(attrs).get("id", "") if dict(attrs).get("type") == "application/json" else ""
-
-    def handle_startendtag(self, tag, attrs):
-        self.attributes += [(tag, name, value) for name, value in attrs]
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] == "script":
-            if self._json:
-                self.json[self._json] = json.loads(data)
-        elif "svg" not in self.open and "style" not in self.open:
-            self.text += data
-            if {"td", "th"} & set(self.open):
-                text, value = self.rows[-1][-1]
-                self.rows[-1][-1] = (text + data, value)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +39,7 @@ def test_every_text_of_the_user_is_shown_as_written(page):
 
 
 def test_the_tables_hold_the_numbers_of_the_report(page):
-    rows = {row[0][0]: row for row in page.rows}
+    rows = {row[0][0]: row for row in page.rows}  # of the channels, which come last
     model, position = (row[1:] for row in page.rows if row[0][0] in ("model <1>", "position t/T") and len(row) == 4)
     assert model == [("0.653", "0.65312345"), ("0.200", "0.2"), ("1,234,567", "1234567")]
     assert position == [("0.801", "0.801"), ("–", None), ("–", None)]
@@ -113,13 +67,22 @@ def test_the_best_of_each_ranked_column_is_bold_and_the_model_marked():
 
 def test_the_data_of_a_channel_is_complete_or_decimated_and_free_of_nan(page):
     small, large = page.json["channel-0"], page.json["channel-1"]
-    value = make_channel("A-1", 900).columns["value <i>A-1</i>"]
-    np.testing.assert_allclose(small["columns"][0]["y"], value, rtol=1e-4, atol=1e-9)
+    channel = make_channel("A-1", 900)
+    drawn, value = small["columns"][0], channel.columns["value <i>A-1</i>"]
+    assert steps_of(drawn["x"]) == list(range(900))
+    np.testing.assert_allclose(values_of(drawn), value, atol=1e-4 * np.ptp(value))
     assert small["stride"] == 1 and large["stride"] == 5
-    assert None in small["score"]["y"] and None in large["score"]["y"]
-    assert len(large["score"]["x"]) < 12_000 and max(filter(None, large["score"]["y"])) == 9.0
-    assert len(small["columns"][1]["x"]) < 100  # flat runs are left out
+    for series in (small["score"], large["score"]):
+        assert None in values_of(series) and max(filter(None, values_of(series))) == 9.0
+    steps, scores = np.array(steps_of(large["score"]["x"])), make_channel("A-10", 25_000).scores
+    known = [value is not None for value in values_of(large["score"])]
+    np.testing.assert_allclose(
+        np.array(values_of(large["score"]))[known].astype(float), scores[steps[known]], atol=1e-3
+    )
+    assert len(steps) < 12_000
+    assert len(steps_of(small["columns"][1]["x"])) < 100  # flat runs are left out
     assert small["intervals"] == [[450, 470], [899, 899]] and small["alarms"] == [[450, 459, 9.0, 453]]
+    assert small["labels"] == "2 labelled intervals" and small["masked"] == [] and "times" not in small
 
 
 def test_a_report_without_channels_labels_or_curves_is_a_page_too(tmp_path):
