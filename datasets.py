@@ -7,20 +7,23 @@ files and masks (data/pictures.py).
 """
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
+import pandas as pd
 
 from data.labels import LabelRules
 from data.pictures import Colours, PictureDataset, PictureFile, Sample, read_mvtec, read_visa
 from data.sample import write_sample
-from data.source import Labels, SeriesSource
+from data.source import ALL, ChosenColumns, Labels, SeriesSource
+from data.table.format import TableFormat
+from data.table.source import TableSource
 from data.telemanom import TelemanomSource
-from drawing.colours import Drawing, normalisation
+from drawing.colours import TOGETHER, Drawing, normalisation
 from drawing.stretch import Stretch
 from runtime.errors import InputError, unknown_name
 from runtime.registry import Registry
@@ -114,10 +117,23 @@ class SeriesTask:
     channels: list[str]
     labels: Labels
 
+    @property
+    def trained(self) -> list[str]:
+        """The channels that have a training series."""
+        return [channel for channel in self.channels if channel not in self.source.untrained]
+
+    def columns(self, channel: str) -> list[str]:
+        """The names of a channel's columns."""
+        return self.source.columns(channel)
+
+    def step(self, channel: str) -> pd.Timedelta | None:
+        """The usual time between two steps of a channel's training series, where they have times."""
+        return self.source.step(channel)
+
     def normalisation(self, config: Any) -> tuple[Colours, Colours]:
         """Mean and standard deviation per colour over all training steps."""
         drawing, source = Drawing.of(config), self.source
-        return normalisation([drawing(source.series(c, "train"), f"channel {c}") for c in self.channels])
+        return normalisation([drawing(source.series(c, "train"), f"channel {c}") for c in self.trained])
 
     def pictures(self, config: Any, split: str, mean: Colours, std: Colours) -> SeriesPictures:
         """Every channel of a split, train or test, as a stretched picture."""
@@ -139,6 +155,15 @@ class PictureTask:
     def channels(self) -> list[str]:
         """One channel: the class."""
         return [self.class_name]
+
+    trained = channels
+
+    def columns(self, channel: str) -> list[str]:
+        """Pictures have none."""
+        return []
+
+    def step(self, channel: str) -> None:
+        """Pictures have none."""
 
     def normalisation(self, config: Any) -> tuple[Colours, Colours]:
         """ImageNet's mean and standard deviation: what the extractor was trained on."""
@@ -180,14 +205,37 @@ class SeriesData:
         folder = next((place for place in places if place.exists()), places[0])
         if self.make and not folder.exists():
             self.make(folder)
+        return series_task(self.opened(folder, config), config)
+
+    def opened(self, folder: Path, config: Any) -> SeriesSource:
+        """The source in a folder, with those of its columns that are to be drawn by themselves, where any are."""
         source = self.source(folder)
-        channels = _selected(source, config.class_names)
-        rules = LabelRules(config.duplicate_rows, config.interval_ends, config.merge_gap, config.widen)
-        return SeriesTask(_class_name(source, channels), source, channels, Labels(source, rules))
+        return source if config.columns == TOGETHER else ChosenColumns(source, config.columns)
 
     def tasks(self, config: Any) -> list[SeriesTask]:
         """One task: all chosen channels."""
         return [self.task(config)]
+
+
+class TableData(SeriesData):
+    """Tables of a user's own, which the settings help to read."""
+
+    def opened(self, path: Path, config: Any, steps: Mapping[str, pd.Timedelta] | None = None) -> SeriesSource:
+        """The tables of a file or folder; with the `steps` of what was learnt before, all of them are to be scored."""
+        return TableSource(path, table_format(config), steps)
+
+
+def table_format(config: Any) -> TableFormat:
+    """What the settings say about tables."""
+    chosen = {"columns": ALL if config.columns == TOGETHER else config.columns}
+    return TableFormat(**{field.name: getattr(config, field.name) for field in fields(TableFormat)} | chosen)
+
+
+def series_task(source: SeriesSource, config: Any) -> SeriesTask:
+    """The chosen channels of a source. Raises InputError for an unknown channel."""
+    channels = _selected(source, config.class_names)
+    rules = LabelRules(config.duplicate_rows, config.interval_ends, config.merge_gap, config.widen)
+    return SeriesTask(_class_name(source, channels), source, channels, Labels(source, rules))
 
 
 def _selected(source: SeriesSource, names: tuple[str, ...]) -> list[str]:
@@ -249,5 +297,6 @@ DATASETS: Registry[SeriesData | PictureData] = Registry("dataset", {})
 DATASETS.register("smap", SeriesData(partial(TelemanomSource, spacecraft="SMAP"), ("data/smap", "1")))
 DATASETS.register("msl", SeriesData(partial(TelemanomSource, spacecraft="MSL"), ("data/smap", "data/msl", "1")))
 DATASETS.register("sample", SeriesData(partial(TelemanomSource, spacecraft="SAMPLE"), ("data/sample",), write_sample))
+DATASETS.register("table", TableData(TableSource))
 DATASETS.register("mvtec", PictureData("mvtec", read_mvtec, published=True))
 DATASETS.register("visa", PictureData("visa", read_visa, published=True))

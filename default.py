@@ -21,6 +21,7 @@ from settings.types import (
     Pixels,
     Planes,
     Positive,
+    ScalingName,
     Seed,
     Share,
     Some,
@@ -29,11 +30,13 @@ from settings.types import (
 )
 
 # What to run
-dataset: DatasetName = "smap"  # smap, msl, sample (synthetic telemetry), mvtec or visa
-data_path: str = ""  # folder of the data set; empty: its own folder under data/ (smap, msl: else ./1)
+dataset: DatasetName = "smap"  # smap, msl, sample (synthetic telemetry), table (files of your own), mvtec or visa
+data_path: str = ""  # file or folder of the data; empty: the data set's own folder under data/ (smap, msl: else ./1)
 class_names: Some[Word] = ["all"]  # mvtec, visa: classes, one model each; series: channels, one model for all
 detector: DetectorName = "msflow"  # what learns and scores: msflow
-mode: Literal["all", "train", "test"] = "all"  # train, test, or both; a test of series ends with export and evaluation
+mode: Literal["all", "train", "test", "score"] = "all"  # train, test or both; score: new data by the detector of `run`
+run: str = ""  # [mode=score] folder of the run whose detector, settings and thresholds score what is in data_path
+follow: bool = False  # [mode=score] go on scoring as the csv of data_path grows; data_path - is the standard input
 eval_ckpt: str = ""  # [mode=all test] checkpoint to test, the original MSFlow's included; empty: last.pt of the run
 resume: bool = False  # [mode=all train, head!=gaussian memory] continue a stopped training at its last checkpoint
 work_dir: Word = "work_dirs"  # folder for everything a run writes
@@ -43,10 +46,24 @@ amp: bool = False  # [head=flow] flows in bfloat16 where they can be: faster whe
 recompute: bool = False  # [head=flow] compute the flows' blocks twice per training step: slower, less memory
 num_workers: FromZero[int] = 0  # [timestep_map=add mul, feature_cache=True] processes that load pictures; 0: none
 
+# Tables: data of your own, dataset = table; what is "auto" is found, and said
+train_until: Word = "0.5"  # [dataset=table] what trains of a file: a share, a number of rows, or the time of the next
+time_column: Word = "auto"  # [dataset=table] the column of time stamps, or none
+time_format: Word = "auto"  # [dataset=table] day-first, month-first, s, ms, us, ns (since 1970), or as %d.%m.%Y %H:%M
+label_column: Word = "auto"  # [dataset=table] the column that says which rows are anomalous, or none
+label_file: str = ""  # [dataset=table] csv with channel, start, end (times or rows), or as SMAP's; empty: none
+series_column: Word = "auto"  # [dataset=table] the column that names the series of each row (long form), or none
+missing: list[str] = []  # [dataset=table] further words that say that nothing was measured, such as Bad
+delimiter: Word = "auto"  # [dataset=table] between the columns of a text file: , ; | or tab
+decimal: Word = "auto"  # [dataset=table] the decimal sign of a text file: . or ,
+encoding: Word = "auto"  # [dataset=table] of a text file, such as cp1252
+
 # Pictures
 input_size: tuple[Pixels, Pixels] = (512, 512)  # [layout=stretch] height and width in pixels; time runs along the width
 layout: LayoutName = "stretch"  # [detector=msflow] how a channel is drawn: stretch, line, fold, gasf, gadf or mtf
-smap_used_dims: PerColour[FromZero[int]] = [0, 1, 2]  # [series] columns drawn as the three colours; 0: telemetry value
+columns: Some[Word] = ["colours"]  # [timestep_map=nll] names, or all: each is drawn by itself; colours: smap_used_dims
+smap_used_dims: PerColour[FromZero[int]] = [0, 1, 2]  # [series, columns=colours] columns drawn as the three colours
+scaling: ScalingName = "none"  # [timestep_map=nll] units of a column, by its training: range, quantile or deviation
 colours: PerColour[ColourName] = ["value", "value", "value"]  # [series] each a value, residual, spread or difference
 colour_window: Positive[int] = 65  # [series, colours=residual spread] steps of the moving mean behind these two
 colour_gains: PerColour[float] = [1.0, 1.0, 1.0]  # [series] factors on the three colours
@@ -72,6 +89,7 @@ parallel_blocks: PerLevel[Positive[int]] = [2, 5, 8]  # [head=flow] coupling blo
 clamp_alpha: Positive[float] = 1.9  # [head=flow] bound on the log-scale of a coupling
 gaussian_floor: Positive[float] = 0.3  # [head=gaussian or standardise=True] least deviation of a feature, in its unit
 memory_size: Positive[int] = 3000  # [head=memory] features per channel and level that are kept
+shared_density: bool = False  # [timestep_map=nll] one density for all channels: recordings of one thing, new ones too
 fleet_size: FromZero[int] = 0  # [detector=msflow] features of all channels kept to temper what the fleet knows; 0: none
 fleet_offset: FromZero[float] = 0.5  # [detector=msflow, fleet_size!=0] energy of what only the fleet knows
 
@@ -92,9 +110,12 @@ feature_noise: FromZero[float] = 0.0  # [head!=gaussian memory] Gaussian noise i
 top_k: Share = 0.03  # share of a picture's pixels, the highest, whose mean is the picture's score
 pro_eval: bool = False  # [pictures] also compute the per-region overlap (PRO), slower
 timestep_map: Literal["auto", "add", "mul", "nll"] = "auto"  # [series] MSFlow's maps or -log p; auto: add or nll
+combine: Literal["mean", "max", "highest", "logs"] = "mean"  # [columns!=colours] columns: as their mean, maximum, ..
+combine_highest: Positive[int] = 3  # [columns!=colours, combine=highest] how many of the highest columns are averaged
 levels: Levels = [1, 2, 3]  # [timestep_map=nll] pyramid levels whose scores are added up
 calibration: Literal["none", "center", "quantile"] = "none"  # [timestep_map=nll] by median (and 99 %) of training
 smooth: Positive[int] = 1  # [timestep_map=nll] steps of the moving mean over the time-step scores
+trailing: bool = False  # [timestep_map=nll] moving mean over the steps before only: alarms later, but no look ahead
 vis_top_k: FromZero[int] = 10  # [series] heat maps to draw, of the channels with the highest scores
 save_npy: bool = False  # [series] keep timestep_scores.npy and timestep_labels.npy beside the score maps
 

@@ -1,6 +1,8 @@
 """MSFlow for pictures and time series: train on normal data, score the test data, export, evaluate.
 
     python main.py --config configs/sample.py        synthetic telemetry, about a minute, nothing to download
+    python main.py --config configs/telemetry.py --data-path plant.csv      tables of your own: alarms and a report
+    python main.py --mode score --run work_dirs/.. --data-path november.csv     new data by what was learnt
     python main.py                                   what default.py says: SMAP, the reference recipe
     python main.py --mode test --eval-ckpt FILE      score with a checkpoint, the original MSFlow's included
     python main.py --resume                          continue a stopped training
@@ -11,20 +13,24 @@ a help text: the setting counts with that head only.
 
 import sys
 from pathlib import Path
+from typing import Any
 
-from runtime.errors import exit_code
+from runtime.errors import InputError, exit_code
 from runtime.malloc import keep_freed_memory
 from settings.config import Config
 from settings.effects import idle_in_recipe, warn_of_idle
 from settings.flags import make_parser
-from settings.load import load_config
+from settings.load import load_config, recorded_config
 
 
 def run(argv: list[str] | None) -> None:
     """Parse settings, then train and test every class; for series also export and evaluate the scores."""
     flags = vars(make_parser(__doc__).parse_args(argv))
     recipe = flags.pop("config")
-    config = load_config(recipe, flags)
+    if flags.get("mode") == "score":
+        config = load_config(recipe, flags, _recorded(flags.get("run", "")))
+    else:
+        config = load_config(recipe, flags)
     warn_of_idle(config, flags)
 
     keep_freed_memory()
@@ -33,7 +39,33 @@ def run(argv: list[str] | None) -> None:
     with distributed.session(config.device):
         if recipe and (names := idle_in_recipe(config, Path(recipe), flags)):
             print(f"Set in {recipe}, but without effect here: {', '.join(names)}.")
-        _run_all(config)
+        if config.mode == "score":
+            _score(config)
+        else:
+            _run_all(config)
+
+
+def _recorded(folder: str) -> dict[str, Any]:
+    """The settings of the run that scores new data: what is new about them is which data."""
+    if not folder:
+        raise InputError("--mode score: which run is to score? Set --run to its folder in work_dirs/.")
+    return vars(recorded_config(Path(folder) / "config.json")) | {"dataset": "table", "class_names": ("all",)}
+
+
+def _score(config: Config) -> None:
+    """Score new data with what a run has learnt."""
+    from datasets import DATASETS
+    from serving.fitted import load
+    from serving.follow import follow
+
+    fitted = load(config.run, config)
+    if config.follow:
+        follow(fitted, config.data_path)
+        return
+    if not config.data_path:
+        raise InputError("--mode score: which data? Set --data-path to a file or folder.")
+    source = DATASETS["table"].opened(Path(config.data_path), config, fitted.steps)
+    fitted.score_files(source, source.name)
 
 
 def _run_all(config: Config) -> None:
@@ -50,11 +82,6 @@ def _run_all(config: Config) -> None:
     from metrics.pictures import format_metrics
     from train import train
 
-    if data.kind == "series":
-        print(
-            "Series have one label per time step: detection AUROC, localisation AUROC and PRO are not defined for "
-            "them and not computed. Time-step metrics follow after the test."
-        )
     results = {}
     for task in tasks:
         current = open_run(config, task)

@@ -9,7 +9,7 @@ def train(run: Run) -> None:
 
     Raises InputError where the loss stops being finite; the last checkpoint stays.
     """
-    course = Course(run.config, run.task.class_name, run.folder, run.detector.state, run.facts)
+    course = Course(run.config, run.task.class_name, run.folder, run.state, run.facts)
     course.begin(run.detector.load_state, run.detector.channels)
     run.way.fit(course)
     if not course.trained:

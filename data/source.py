@@ -1,26 +1,32 @@
 """What gives series: named channels with their columns, times and labelled intervals, whatever the files look like."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from data.labels import AS_PUBLISHED, Interval, LabelRow, LabelRules, clipped, step_labels
-from runtime.errors import InputError, warn
+from runtime.errors import InputError, unknown_name, warn
 
-LARGEST = float(np.finfo(np.float32).max)  # features are computed in float32
+ALL = ("all",)  # names every column
 
 
 class SeriesSource(Protocol):
-    """The channels of one fleet. `split` is train or test; a method raises InputError where its data are damaged."""
+    """The channels of one fleet. `split` is train or test; a method raises InputError where its data are damaged.
+
+    `untrained` are the channels without a training series, whose training split has 0 steps.
+    """
 
     name: str
     channels: list[str]
+    untrained: list[str]
     origin: str  # the file or folder that it was opened from, for messages
 
     def series(self, channel: str, split: str) -> NDArray[np.float64]:
-        """The channel's values (T, D), as `as_series` makes them."""
+        """The channel's values (T, D), as `as_series` makes them: NaN where nothing was measured."""
 
     def num_steps(self, channel: str, split: str) -> int:
         """Its length T, without reading its values where that can be."""
@@ -28,8 +34,14 @@ class SeriesSource(Protocol):
     def columns(self, channel: str) -> list[str]:
         """The names of its D columns."""
 
-    def times(self, channel: str, split: str) -> NDArray[np.datetime64] | None:
+    def times(self, channel: str, split: str) -> pd.DatetimeIndex | None:
         """When its steps were (T,), or None where they are only counted."""
+
+    def rows(self, channel: str, split: str) -> NDArray[np.integer] | None:
+        """The data rows (T,) of its file that its steps are, -1 where one fills a gap; None: every step is a row."""
+
+    def step(self, channel: str) -> pd.Timedelta | None:
+        """The usual time between two steps of its training series, or None where they are only counted."""
 
     def label_rows(self, channel: str) -> list[LabelRow] | None:
         """The label rows of its test series, or None where nobody has labelled it: that is not "normal"."""
@@ -41,31 +53,78 @@ class SeriesSource(Protocol):
         """Where its series comes from, such as the path of a file: for messages and as its name in score files."""
 
 
-def check_shape(values: NDArray, where: str) -> None:
-    """Raises InputError that names `where` an array is from for what holds no numbers of shape (T, D)."""
-    if values.ndim != 2 or values.dtype.kind not in "fiub":
+def shape_of(values: NDArray, where: str) -> tuple[int, int]:
+    """Steps and columns of an array (T, D), or of one column (T,).
+
+    Raises InputError that names `where` it is from for what holds no such numbers.
+    """
+    if values.ndim not in (1, 2) or values.dtype.kind not in "fiub":
         raise InputError(f"{where} is {values.dtype} of shape {values.shape}, expected numbers of shape (T, D).")
     if values.size == 0:
         raise InputError(f"{where} is empty, of shape {values.shape}. Leave the channel out.")
+    if values.ndim == 2 and len(values) == 1 < values.shape[1]:
+        raise InputError(
+            f"{where} has shape {values.shape}: one step of {values.shape[1]} columns. If these are time steps, save "
+            "the array transposed (array.T), as (T, D)."
+        )
+    return len(values), 1 if values.ndim == 1 else values.shape[1]
 
 
 def as_series(values: Any, where: str) -> NDArray[np.float64]:
     """An array of any real type as a series (T, D) of float64: cast once, where data enter, nothing wraps round later.
 
-    Raises InputError that names `where` it is from for what is no series: other types or shapes, nothing at all, values
-    that are not finite or that float32 cannot hold.
+    NaN stays: nothing was measured there. Raises InputError that names `where` it is from for other types and shapes.
     """
-    check_shape(values, where)
-    series = values.astype(np.float64, copy=False)
-    with np.errstate(invalid="ignore"):
-        good = np.abs(series) <= LARGEST
-    if not good.all():
-        steps = np.flatnonzero(~good.all(axis=1))
-        value = series[steps[0]][~good[steps[0]]][0]
-        too_large = f" Larger than {LARGEST:.2g} either way is no reading: correct it, or" if np.isfinite(value) else ""
-        remedy = f"{too_large} fill or cut the gaps first." if too_large else " Fill or cut the gaps first."
-        raise InputError(f"{where} has {value} at step {steps[0]} (and {len(steps) - 1} more steps).{remedy}")
-    return series
+    shape = shape_of(values, where)
+    return values.astype(np.float64, copy=False).reshape(shape)
+
+
+class LearntSource:
+    """Channels that a detector knows, with the names of their columns, but no data of them."""
+
+    def __init__(self, name: str, known: Mapping[str, list[str]], origin: str) -> None:
+        self.name, self.channels, self.origin = name, list(known), origin
+        self.untrained: list[str] = []
+        self._known = known
+
+    def columns(self, channel: str) -> list[str]:
+        """The columns that were learnt."""
+        return self._known[channel]
+
+    def series(self, channel: str, split: str) -> NDArray[np.float64]:
+        """Raises InputError: the data that were learnt are not kept."""
+        raise InputError(f"{self.origin}: keeps what was learnt of channel {channel}, not its data.")
+
+
+class ChosenColumns:
+    """Another source with some of its columns, the same for all channels, in the order of `names`; `all` names all.
+
+    Raises InputError where a channel lacks one of them.
+    """
+
+    def __init__(self, source: SeriesSource, names: tuple[str, ...]) -> None:
+        self._source, self._names = source, names
+        self.name, self.channels, self.origin = source.name, source.channels, source.origin
+        self.untrained = source.untrained
+
+    def series(self, channel: str, split: str) -> NDArray[np.float64]:
+        """The chosen columns (T, D) of the channel."""
+        known = self._source.columns(channel)
+        return self._source.series(channel, split)[:, [known.index(name) for name in self.columns(channel)]]
+
+    def columns(self, channel: str) -> list[str]:
+        """The names of the chosen columns."""
+        known = self._source.columns(channel)
+        if self._names == ALL:
+            return known
+        for name in self._names:
+            if name not in known:
+                raise unknown_name(f"column of {self._source.place(channel, 'test')}", name, known)
+        return list(self._names)
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the other source's."""
+        return getattr(self._source, name)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,6 @@ A folder holds `labeled_anomalies.csv` (chan_id, spacecraft, anomaly_sequences, 
 value, the others 0/1 commands. Intervals of `anomaly_sequences` are inclusive at both ends.
 """
 
-import csv
 import json
 from collections.abc import Callable
 from pathlib import Path, PureWindowsPath
@@ -14,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.labels import Interval, LabelRow
-from data.source import as_series, check_shape
+from data.source import as_series, shape_of
+from data.table.text import read_lines
 from runtime.errors import InputError
 
 LABEL_FILE = "labeled_anomalies.csv"
@@ -33,6 +33,7 @@ class TelemanomSource:
 
     def __init__(self, folder: Path, spacecraft: str) -> None:
         self.folder, self.name = folder, spacecraft
+        self.untrained: list[str] = []
         self.arrays_folder = _find(folder, lambda place: (place / "train").is_dir() and (place / "test").is_dir())
         self.label_path = _find(folder, lambda place: (place / LABEL_FILE).is_file()) / LABEL_FILE
         self.origin = str(self.label_path)
@@ -46,7 +47,7 @@ class TelemanomSource:
             raise InputError(f"{self.label_path}: has no row of spacecraft {spacecraft}. Choose another --data-path.")
 
     def series(self, channel: str, split: str) -> NDArray[np.float64]:
-        """The channel's array (T, D). Raises InputError where the file is missing, damaged or no finite series."""
+        """The channel's array (T, D). Raises InputError where the file is missing, damaged or no series."""
         place = self.place(channel, split)
         return as_series(_read_array(Path(place)), f"{place}: channel {channel}")
 
@@ -61,12 +62,16 @@ class TelemanomSource:
     def _shape(self, channel: str, split: str) -> tuple[int, int]:
         """Steps and columns, without reading the values."""
         place = self.place(channel, split)
-        array = _read_array(Path(place), mmap_mode="r")
-        check_shape(array, f"{place}: channel {channel}")
-        return array.shape
+        return shape_of(_read_array(Path(place), mmap_mode="r"), f"{place}: channel {channel}")
 
     def times(self, channel: str, split: str) -> None:
         """Published without times: steps are counted."""
+
+    def rows(self, channel: str, split: str) -> None:
+        """Every step is a row of the array."""
+
+    def step(self, channel: str) -> None:
+        """Steps are counted."""
 
     def label_rows(self, channel: str) -> list[LabelRow]:
         """The rows of the label file that name the channel."""
@@ -98,11 +103,18 @@ def _read_array(path: Path, mmap_mode: str | None = None) -> NDArray:
         array = np.load(path, allow_pickle=False, mmap_mode=mmap_mode)
     except FileNotFoundError as error:
         raise InputError(
-            f"{path}: missing, though {path.stem} has a label row. Fetch the data again, or leave the channel out "
-            "with --class-names."
+            f"{path}: missing, though {path.stem} has a label row. Put it there, or leave the channel out with "
+            "--class-names."
         ) from error
     except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: is truncated, pickled or no .npy file ({error}). Fetch it again.") from error
+        if "Object arrays" in str(error) or "Python objects" in str(error):  # loaded, and mapped
+            raise InputError(
+                f"{path}: holds Python objects, which are never loaded: save numbers with numpy.save(path, "
+                "array.astype(float))."
+            ) from error
+        raise InputError(
+            f"{path}: is truncated, pickled or no .npy file ({error}). Save it anew with numpy.save(path, array)."
+        ) from error
     if not isinstance(array, np.ndarray):
         array.close()
         raise InputError(f"{path}: is an archive, expected one array of shape (T, D). Save it with numpy.save.")
@@ -111,19 +123,21 @@ def _read_array(path: Path, mmap_mode: str | None = None) -> NDArray:
 
 def _read_rows(path: Path) -> dict[str, list[LabelRow]]:
     """The rows of a label file by spacecraft."""
-    with path.open(newline="", encoding="utf-8") as file:
-        table = csv.DictReader(file)
-        missing = {"chan_id", "spacecraft", "anomaly_sequences"} - set(table.fieldnames or ())
-        if missing:
-            raise InputError(f"{path}: has no column {', '.join(sorted(missing))}. Fetch the file again.")
-        rows: dict[str, list[LabelRow]] = {}
-        for row in table:
-            where = f"{path}, line {table.line_num}, channel {row['chan_id']}"
-            _check_name(row["chan_id"], where)
-            intervals = tuple(_parse_intervals(row["anomaly_sequences"], where))
-            length = _parse_length(row.get("num_values"), where)
-            rows.setdefault(row["spacecraft"], []).append(LabelRow(row["chan_id"], intervals, length))
-        return rows
+    lines = read_lines(path, encoding=None)
+    header, *table = lines.head(len(lines.numbers))
+    header = [name.strip() for name in header]
+    missing = {"chan_id", "spacecraft", "anomaly_sequences"} - set(header)
+    if missing:
+        raise InputError(f"{path}: has no column {', '.join(sorted(missing))}. Name its columns so in the first line.")
+    rows: dict[str, list[LabelRow]] = {}
+    for number, cells in zip(lines.numbers[1:], table, strict=True):
+        row = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
+        where = f"{path}, line {number}, channel {row['chan_id']}"
+        _check_name(row["chan_id"], where)
+        intervals = tuple(_parse_intervals(row["anomaly_sequences"], where))
+        length = _parse_length(row.get("num_values"), where)
+        rows.setdefault(row["spacecraft"], []).append(LabelRow(row["chan_id"], intervals, length))
+    return rows
 
 
 def _check_name(channel: str, where: str) -> None:

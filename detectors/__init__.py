@@ -2,6 +2,6 @@
 
 from runtime.registry import Registry
 
-# builders: (settings, task, channels trained on, folder of the run, device) -> Detector or PictureDetector
+# builders: (settings, task, columns by channel trained on, folder of the run, device) -> Detector or PictureDetector
 # (detectors/base.py), the latter where what is scored are MSFlow's maps
 DETECTORS = Registry("detector", {"msflow": "detectors.msflow.detector:msflow"})

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from data.pictures import Colours
 from datasets import Pictures
+from detectors.columns import ChannelScores
 from detectors.loop import Course
 from runtime.arrays import ArrayFile
 
@@ -36,18 +37,28 @@ class Trained(Protocol):
 
 
 class Detector(Trained, Protocol):
-    """A detector of series. `rows` names the rows of its scores, "level 2" for one of that pyramid level."""
+    """A detector of series. `rows` names the rows of its scores, "level 2" for one of that pyramid level.
+
+    `reach`: how many steps on either side the score of a step depends on, None where it is the whole series; the steps
+    of a part that begins at a multiple of `grid` are scored as in the whole.
+    """
 
     rows: list[str]
+    reach: int | None
+    grid: int
 
     def fit(self, train: Mapping[str, NDArray[np.float64]], course: Course) -> None:
-        """Learn from the training series (T, D) of every channel; an array is read when it is asked for.
+        """Learn from the training series (T, D) of every channel, NaN where nothing was measured.
 
-        What learns by gradient does so by `course.train`, whatever else by itself.
+        An array is read when it is asked for. What learns by gradient does so by `course.train`, whatever else by
+        itself.
         """
 
-    def scores(self, channel: str, series: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Scores (rows, T) of a series (T, D), higher = more anomalous."""
+    def scores(self, channel: str, series: NDArray[np.float64]) -> ChannelScores:
+        """Scores of a series (T, D), NaN where nothing was measured, higher = more anomalous.
+
+        Raises InputError for a channel that it cannot score.
+        """
 
 
 class PictureDetector(Trained, Protocol):

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 import timm
 import torch
 import torchvision
 
+from data.source import Labels, LearntSource
 from datasets import PictureTask, SeriesTask
 from detectors import DETECTORS
 from detectors.base import Detector, PictureDetector, PictureMetrics
@@ -20,11 +22,12 @@ from detectors.loop import LAST, Course
 from detectors.pictures import PictureWay
 from detectors.series import SeriesWay
 from models.checkpoints import read_checkpoint
-from runs.folder import run_folder
+from runs.folder import CONFIG_FILE, run_folder
 from runtime.errors import InputError
 from runtime.files import make_folder
 from settings.config import Config
 from settings.effects import score_name
+from settings.load import recorded_config
 
 
 class Way(Protocol):
@@ -45,18 +48,31 @@ class Way(Protocol):
 
 @dataclass
 class Run:
-    """One class of one data set with its detector, its folder and what identifies them."""
+    """One class of one data set with its detector, its folder and what identifies them.
+
+    `known`: the channels that the detector is trained on, with the names of their columns; `steps`: the usual time
+    between two steps of theirs, where it is known.
+    """
 
     config: Config
     task: SeriesTask | PictureTask
+    known: dict[str, list[str]]
     folder: Path
     device: torch.device
     detector: Detector | PictureDetector
+    steps: dict[str, pd.Timedelta]
     way: Way = field(init=False)
 
     def __post_init__(self) -> None:
-        make = SeriesWay if score_name(self.config) == "nll" else PictureWay
-        self.way = make(self.config, self.task, self.detector)
+        if score_name(self.config) == "nll":
+            self.way = SeriesWay(self.config, self.task, self.detector, self.known)
+        else:
+            self.way = PictureWay(self.config, self.task, self.detector)
+
+    def state(self) -> dict[str, Any]:
+        """The content of a checkpoint: the detector's, and what it was trained on."""
+        steps = {channel: step.as_unit("ns").value for channel, step in self.steps.items()}
+        return {**self.detector.state(), "channels": self.detector.channels, "columns": self.known, "steps_ns": steps}
 
     def facts(self) -> dict[str, Any]:
         """What config.json says beside the settings: how the run came about."""
@@ -84,10 +100,32 @@ def open_run(config: Config, task: SeriesTask | PictureTask) -> Run:
         )
     folder = run_folder(config, task.class_name)
     device = _device(config.device)
-    channels = _trained_channels(config, folder) or task.channels
-    detector = DETECTORS[config.detector](config, task, channels, folder, device)
+    known = known_columns(config, folder, task)
+    detector = DETECTORS[config.detector](config, task, known, folder, device)
     make_folder(folder)
-    return Run(config, task, folder, device, detector)
+    found = {channel: task.step(channel) for channel in known if channel in task.channels}
+    steps = {channel: step for channel, step in found.items() if step is not None}
+    return Run(config, task, known, folder, device, detector, steps)
+
+
+def reopened(folder: Path, config: Config | None = None) -> Run:
+    """The run in a folder with its detector as trained, to score what is given to it: its data are not needed.
+
+    `config` replaces the settings that it was made with. Raises InputError where the folder holds no run of series.
+    """
+    if not (folder / LAST).is_file():
+        raise InputError(f"{folder}: is not the folder of a run: it has no {LAST}. Runs lie in work_dirs/.")
+    config, content = config or recorded_config(folder / CONFIG_FILE), read_checkpoint(folder / LAST)
+    if score_name(config) != "nll":
+        raise InputError(f"{folder}: is a run of pictures (layout = stretch); new series need --layout line.")
+    known = content.get("columns") or {channel: [] for channel in content.get("channels", [])}
+    source = LearntSource(folder.name, known, str(folder))
+    task = SeriesTask(folder.name, source, list(known), Labels(source))
+    device = _device(config.device)
+    detector = DETECTORS[config.detector](config, task, known, folder, device)
+    detector.load_state(folder / LAST, content)
+    steps = {channel: pd.Timedelta(step, unit="ns") for channel, step in content.get("steps_ns", {}).items()}
+    return Run(config, task, known, folder, device, detector, steps)
 
 
 def checkpoint_to_test(config: Config, folder: Path) -> Path:
@@ -95,11 +133,11 @@ def checkpoint_to_test(config: Config, folder: Path) -> Path:
     return Path(config.eval_ckpt or folder / LAST)
 
 
-def _trained_channels(config: Config, folder: Path) -> list[str]:
-    """The channels that the checkpoint to test was trained on; none where a training comes first."""
-    if config.mode != "test":
-        return []
-    return list(read_checkpoint(checkpoint_to_test(config, folder)).get("channels", []))
+def known_columns(config: Config, folder: Path, task: SeriesTask | PictureTask) -> dict[str, list[str]]:
+    """The channels with their columns: those of the checkpoint to test, or those of the training that comes first."""
+    content = read_checkpoint(checkpoint_to_test(config, folder)) if config.mode == "test" else {}
+    channels = content.get("channels") or task.trained
+    return content.get("columns") or {c: task.columns(c) if c in task.channels else [] for c in channels}
 
 
 def _device(name: str) -> torch.device:

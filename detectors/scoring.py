@@ -1,5 +1,6 @@
 """Test mode: score a class with a checkpoint and write its score files (runs/scores.py). Called by main.py."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from detectors.base import PictureMetrics
@@ -19,14 +20,18 @@ def test(run: Run) -> tuple[Path, PictureMetrics]:
     """
     checkpoint = checkpoint_to_test(run.config, run.folder)
     run.detector.load_state(checkpoint, read_checkpoint(checkpoint))
-    folder = run.folder / "scores"
+    return run.folder / "scores", write_scores(run, run.folder / "scores", run.way.splits)
+
+
+def write_scores(run: Run, folder: Path, splits: Sequence[str]) -> PictureMetrics:
+    """Write the score files of some splits into a folder, whole or not at all; returns picture metrics."""
     metrics: PictureMetrics = {}
     with distributed.folder_of_all(folder) as temporary:
-        for split in run.way.splits:
+        for split in splits:
             place = temporary / TRAIN_SCORES if split == "train" else temporary
             make_folder(place)
             told, of_split = run.way.write(split, place)
             metrics |= of_split
             if distributed.is_writer():
                 save_config(place / CONFIG_FILE, run.config, run.facts() | told)
-    return folder, metrics
+    return metrics

@@ -11,7 +11,7 @@ from data.source import SeriesSource
 from datasets import SeriesTask, picture_label
 from detectors.base import Detector, PictureMetrics
 from detectors.loop import Course
-from runs.folder import level_map_file
+from runs.folder import column_file, level_map_file
 from runs.rows import channel_score, chosen_rows
 from runs.scores import write_samples
 from runtime import distributed
@@ -40,35 +40,36 @@ class SplitArrays(Mapping):
 class SeriesWay:
     """How the channels of a task are learnt and scored."""
 
-    def __init__(self, config: Config, task: SeriesTask, detector: Detector) -> None:
-        self.config, self.task, self.detector = config, task, detector
+    def __init__(self, config: Config, task: SeriesTask, detector: Detector, known: dict[str, list[str]]) -> None:
+        self.config, self.task, self.detector, self.known = config, task, detector, known
         self.splits = task.splits
 
     def fit(self, course: Course) -> None:
         """Learn from the training series. The test series are read too: what is wrong in them is found now."""
         for channel in self.task.channels:
-            num_columns = self.task.source.series(channel, "test").shape[1]
-            learnt = len(self.task.source.columns(channel))
-            told = (
-                f"{self.task.source.place(channel, 'test')}: channel {channel} has {num_columns} columns, but {learnt}"
-            )
-            if num_columns < learnt:
-                raise InputError(f"{told} in training. Give both the same columns.")
-            if num_columns > learnt:
-                warn(f"{told} in training: nothing is learnt of the others.")
-        self.detector.fit(SplitArrays(self.task.source, self.task.channels, "train"), course)
+            columns = self.known.get(channel)
+            if columns is None:  # there is nothing of it to learn from
+                continue
+            found, place = self.task.source.series(channel, "test").shape[1], self.task.source.place(channel, "test")
+            told = f"{place}: channel {channel} has {found} columns, but {len(columns)} in training"
+            if found < len(columns):
+                raise InputError(f"{told}. Give both the same columns.")
+            if found > len(columns):
+                warn(f"{told}: nothing is learnt of the others.")
+        self.detector.fit(SplitArrays(self.task.source, self.task.trained, "train"), course)
 
     def write(self, split: str, folder: Path) -> tuple[dict[str, Any], PictureMetrics]:
         """Write the scores of every channel; of several processes each has a share of them. No picture metrics."""
-        task, names = self.task, self.task.channels
+        task, names = self.task, self.task.channels if split == "test" else self.task.trained
         rows = chosen_rows(self.detector.rows, self.config.levels)
         scores, numbers = {}, distributed.share_of(list(range(len(names))))
         with progress_bar(len(numbers), desc=f"Score {split}", unit="channel") as bar:
             for number in numbers:
                 found = self.detector.scores(names[number], task.source.series(names[number], split))
-                with atomic_file(level_map_file(folder, names[number])) as temporary, temporary.open("wb") as file:
-                    np.save(file, found)
-                scores[number] = channel_score(found[rows], self.config.top_k, self.config.smooth)
+                _save(level_map_file(folder, names[number]), found.rows)
+                if found.of_columns is not None:
+                    _save(column_file(folder, names[number]), found.of_columns)
+                scores[number] = channel_score(found.rows[rows], self.config.top_k, self.config.smooth)
                 bar.update()
         scores = distributed.gathered(scores)
         if not distributed.is_writer():
@@ -76,3 +77,8 @@ class SeriesWay:
         labels = [picture_label(task.labels, name, split) for name in names]
         places = [task.source.place(name, split) for name in names]
         return {**write_samples(folder, places, names, labels, scores), "rows": self.detector.rows}, {}
+
+
+def _save(path: Path, array: NDArray) -> None:
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array)

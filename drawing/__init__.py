@@ -1,4 +1,4 @@
-"""Reversible ways to draw a series as a picture: which layouts and colours there are."""
+"""Reversible ways to draw a series as a picture: which layouts, colours and scalings there are."""
 
 from runtime.registry import Registry
 
@@ -22,5 +22,15 @@ COLOURS = Registry(
         "residual": "drawing.colours:residual",
         "spread": "drawing.colours:spread",
         "difference": "drawing.colours:difference",
+    },
+)
+# estimators of a column's unit: measured training values (N,) -> centre and spread
+SCALINGS = Registry(
+    "scaling",
+    {
+        "none": "drawing.scaling:none",
+        "range": "drawing.scaling:span",
+        "quantile": "drawing.scaling:quantile",
+        "deviation": "drawing.scaling:deviation",
     },
 )

@@ -10,9 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drawing import COLOURS
+from drawing.gaps import filled
+from drawing.scaling import Scaling
 from drawing.steps import Array, moving_moments
 from runtime.errors import InputError
 
+TOGETHER = ("colours",)  # what `columns` is set to where some columns are the colours of one drawing
+LARGEST = float(np.finfo(np.float32).max)  # features are computed in float32
 CONSTANT_STD = 1e-6  # a colour that varies less than this is taken as constant and not scaled
 
 
@@ -83,17 +87,43 @@ class Drawing:
         """The drawing that the settings ask for."""
         return cls(config.smap_used_dims, config.colours, config.colour_window, config.colour_gains, config.clip)
 
-    def __call__(self, series: NDArray[np.floating], where: str) -> NDArray[np.float64]:
-        """The colours (T, 3) of a series (T, D), not normalised.
+    def __call__(
+        self,
+        series: NDArray[np.floating],
+        where: str = "the series",
+        names: list[str] | None = None,
+        scaling: Scaling | None = None,
+    ) -> NDArray[np.float64]:
+        """The colours (T, 3) of a series (T, D), in the units of a `scaling` of all its columns, not normalised.
 
-        Raises InputError that names `where` the series is from where it has fewer columns than asked for.
+        What was not measured is filled. Raises InputError that names `where` the series is from, and the column by its
+        `names`, where it has fewer columns than asked for, or a value that is no reading.
         """
         if max(self.dims) >= series.shape[1]:
             raise InputError(
                 f"{where} has {series.shape[1]} columns, smap_used_dims asks for column {max(self.dims)}. Choose from "
                 f"0 to {series.shape[1] - 1}; a column may stand twice."
             )
-        return draw_colours(series, self.dims, self.colours, self.window, self.gains, self.clip)
+        used = sorted(set(self.dims))
+        values = series[:, used]
+        for number, column in zip(used, values.T, strict=True):
+            _check_readings(column, f"{where}, column {names[number] if names else number}")
+        if scaling is not None:
+            values = Scaling(scaling.centre[used], scaling.spread[used])(values)
+        values = np.column_stack([filled(column) for column in values.T])
+        inside = tuple(used.index(column) for column in self.dims)
+        return draw_colours(values, inside, self.colours, self.window, self.gains, self.clip)
+
+
+def _check_readings(values: NDArray[np.floating], where: str) -> None:
+    """Raises InputError for a value that float32 cannot hold, infinity included."""
+    with np.errstate(invalid="ignore"):
+        steps = np.flatnonzero(np.abs(values) > LARGEST)
+    if len(steps):
+        raise InputError(
+            f"{where} has {values[steps[0]]} at step {steps[0]} (and {len(steps) - 1} more steps). Larger than "
+            f"{LARGEST:.2g} either way is no reading: correct it, or leave it empty (NaN)."
+        )
 
 
 def normalisation(drawn: list[NDArray[np.float64]]) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -1,14 +1,10 @@
 """From time-step scores to alarms: thresholds learnt from training scores, never from test labels."""
 
-import csv
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import genpareto
 
 from metrics.events import Alarm, intervals_of
-from runtime.files import atomic_file
 
 POT_START = 0.98  # quantile of the training scores from which on the tail is fitted (Siffer et al., section 4.3)
 POT_RISK = 1e-4  # probability of a higher score on normal data
@@ -28,7 +24,7 @@ def learn_threshold(rule: str, train_scores: NDArray[np.floating] | None) -> flo
     """
     if not learns(rule):
         return float(rule)
-    if train_scores is None:
+    if train_scores is None or not len(train_scores):
         return None
     return peaks_over_threshold(train_scores) if rule == "pot" else float(np.quantile(train_scores, float(rule[1:])))
 
@@ -52,17 +48,13 @@ def peaks_over_threshold(train_scores: NDArray[np.floating], risk: float = POT_R
 
 
 def alarms_of(scores: NDArray[np.floating], threshold: float | None) -> list[Alarm]:
-    """The runs of steps whose scores (T,) lie above the threshold; none without one."""
+    """The runs of steps whose scores (T,) lie above the threshold; none without one.
+
+    Steps at which nothing was measured (NaN) start and end no alarm, and do not cut one in two.
+    """
     if threshold is None:
         return []
-    runs = intervals_of(scores > threshold, [len(scores)]).tolist()
-    return [Alarm(start, end, float(scores[start : end + 1].max())) for start, end in runs]
-
-
-def write_alarms(path: Path, alarms: dict[str, list[Alarm]]) -> None:
-    """Write channel, start, end (inclusive steps) and peak score of every alarm, channel -> alarms, as csv."""
-    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["channel", "start", "end", "peak_score"])
-        for channel, found in alarms.items():
-            writer.writerows([channel, alarm.start, alarm.end, f"{alarm.peak:.6g}"] for alarm in found)
+    measured = np.flatnonzero(np.isfinite(scores))
+    found = scores[measured]
+    runs = intervals_of(found > threshold, [len(found)]).tolist()
+    return [Alarm(int(measured[a]), int(measured[b]), float(found[a : b + 1].max())) for a, b in runs]

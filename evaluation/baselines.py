@@ -1,20 +1,50 @@
 """Trivial time-step scores: what any result must be compared with.
 
 Each function takes the training and test series of one channel, (T, D) with the telemetry value in column 0, and
-returns the score of every step of either, higher = more anomalous.
+returns the score of every step of either, higher = more anomalous. Where columns are looked at one by one, so do they:
+`trivial_scores` gives them each in its own unit, and takes the mean over the columns.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 from sklearn.neighbors import NearestNeighbors
 
+from drawing.gaps import filled
+from drawing.scaling import learn_scaling
+
 Series = NDArray[np.floating]
 TrainAndTest = tuple[Series, Series]
+Baseline = Callable[[Series, Series], TrainAndTest]
 
 MIN_SPREAD = 0.05  # of the published scale [-1, 1]; a value that is constant in train would else score without bound
 RANGE_WINDOW = 64  # steps of the moving average
 MATCH_WINDOW = 32  # steps of a window that is looked up among the training windows
+MOST_WINDOWS = 10_000  # training windows that are looked up; of more, as many at equal distances
+
+
+def trivial_scores(baseline: Baseline, train: Series, test: Series, scaling: str | None) -> TrainAndTest:
+    """Scores by a baseline of series with gaps, (T, D): NaN where nothing was measured.
+
+    With a `scaling` they are the mean over the columns, each in that unit; else those of the series as it is.
+    """
+    if scaling is None:
+        found = baseline(_filled(train), _filled(test))
+    else:
+        units = learn_scaling(scaling, train.T)
+        scaled = _filled(units(train)), _filled(units(test))
+        columns = [baseline(scaled[0][:, [n]], scaled[1][:, [n]]) for n in range(train.shape[1])]
+        found = tuple(np.mean([column[split] for column in columns], axis=0) for split in (0, 1))
+    return tuple(
+        np.where(np.isnan(series).all(axis=1), np.nan, scores)
+        for scores, series in zip(found, (train, test), strict=True)
+    )
+
+
+def _filled(series: Series) -> Series:
+    return np.column_stack([filled(column) for column in series.T])
 
 
 def random_scores(train: Series, test: Series) -> TrainAndTest:
@@ -55,9 +85,8 @@ def nearest_window(train: Series, test: Series) -> TrainAndTest:
         return np.zeros(len(train)), np.zeros(len(test))
     known = np.lib.stride_tricks.sliding_window_view(train[:, 0], length)
     asked = np.lib.stride_tricks.sliding_window_view(test[:, 0], length)
-    search = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(known)
-    distance, _ = search.kneighbors(asked)
-    return _per_step(_leave_overlapping_out(known, length), len(train)), _per_step(distance[:, 0], len(test))
+    distance = _to_nearest(known, asked)
+    return _per_step(_leave_overlapping_out(known, length), len(train)), _per_step(distance, len(test))
 
 
 def _leave_overlapping_out(windows: Series, length: int) -> Series:
@@ -66,10 +95,14 @@ def _leave_overlapping_out(windows: Series, length: int) -> Series:
     for begin in range(0, len(windows), length):
         block = windows[begin : begin + length]
         others = np.concatenate([windows[: max(begin - length + 1, 0)], windows[begin + 2 * length - 1 :]])
-        nearest[begin : begin + length] = (
-            NearestNeighbors(n_neighbors=1, algorithm="brute").fit(others).kneighbors(block)[0][:, 0]
-        )
+        nearest[begin : begin + length] = _to_nearest(others, block)
     return nearest
+
+
+def _to_nearest(known: Series, asked: Series) -> Series:
+    """Distance of each window asked for (N, length) to the nearest that is known."""
+    thinned = known[:: -(-len(known) // MOST_WINDOWS)]
+    return NearestNeighbors(n_neighbors=1, algorithm="brute").fit(thinned).kneighbors(asked)[0][:, 0]
 
 
 def _per_step(of_windows: Series, num_steps: int) -> Series:

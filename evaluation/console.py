@@ -1,7 +1,13 @@
 """What an evaluation prints."""
 
+import numpy as np
+import pandas as pd
+
+from evaluation.frames import Scored, iso
 from evaluation.judge import HEAVY, HEAVY_FACTOR, PARTS, POOLED, Labelled, Result, labelled_channels
 from metrics.table import columns
+
+SHOWN = 10  # alarms that are printed
 
 
 def print_tables(results: list[Result]) -> None:
@@ -31,9 +37,6 @@ def print_counts(labels: Labelled) -> bool:
     known = [labels[number] for number in labelled_channels(labels)]
     if len(known) < len(labels):
         print(f"Channels that nobody has labelled, which count in no metric: {len(labels) - len(known)}.")
-    if not known:
-        print("No channel is labelled: there is nothing to judge the scores by. Alarms need no labels.")
-        return False
     num_steps, anomalous = sum(map(len, known)), sum(int(channel.sum()) for channel in known)
     print(f"Time steps: {num_steps}, anomalous: {anomalous}, normal: {num_steps - anomalous}")
     if 0 < anomalous < num_steps:
@@ -41,6 +44,25 @@ def print_counts(labels: Labelled) -> bool:
     kind = "anomalous" if anomalous else "normal"
     print(f"Time-step ROC AUC and average precision are not defined: all {num_steps} time steps are {kind}.")
     return False
+
+
+def print_alarms(scored: list[Scored], alarms: pd.DataFrame) -> None:
+    """The counts of steps and alarms, and the alarms with the highest scores: when, how high, which columns."""
+    steps = sum(int(np.isfinite(channel.scores).sum()) for channel in scored)
+    alarmed = sum(int(channel.alarmed.sum()) for channel in scored)
+    share = alarmed / max(steps, 1)
+    print(f"Scored: {len(scored)} channel(s), {steps} steps. Alarms: {len(alarms)}, over {share:.1%} of the steps.")
+    if not len(alarms):
+        return
+    print(f"\n{'score':>9} {'x threshold':>11}  {'from':25} {'to':25} channel: columns")
+    for alarm in alarms.sort_values("peak_score", ascending=False, kind="stable").head(SHOWN).itertuples():
+        times = pd.notna(alarm.start_time)
+        start, end = (iso(alarm.start_time), iso(alarm.end_time)) if times else (alarm.start, alarm.end)
+        above = f"{alarm.peak_score / alarm.threshold:.1f}" if alarm.threshold and alarm.threshold > 0 else "-"
+        what = f"{alarm.channel}: {alarm.columns}" if alarm.columns else alarm.channel
+        print(f"{alarm.peak_score:9.4g} {above:>11}  {start!s:25} {end!s:25} {what}")
+    if len(alarms) > SHOWN:
+        print(f"{'':>9} and {len(alarms) - SHOWN} more, with lower scores")
 
 
 def print_headline(model: Result) -> None:

@@ -7,51 +7,79 @@ import numpy as np
 
 from data.source import SeriesSource
 from datasets import UNKNOWN, SeriesTask
+from drawing.colours import TOGETHER
 from evaluation import BASELINES
-from evaluation.alarms import learns, write_alarms
-from evaluation.console import print_counts, print_headline, print_tables
-from evaluation.judge import Labelled, Result, Scoring, judge
+from evaluation.alarms import learns
+from evaluation.baselines import trivial_scores
+from evaluation.causes import Causes
+from evaluation.cautions import cautions
+from evaluation.console import print_alarms, print_counts, print_headline, print_tables
+from evaluation.frames import Scored, alarm_frame, write_frames
+from evaluation.judge import Labelled, Result, Scoring, judge, labelled_channels
 from evaluation.results import Evaluation, write_results
 from evaluation.time_steps import scores_of_steps
 from metrics.metric import Options
 from runs.folder import TRAIN_SCORES
 from runs.scores import ScoreFiles, check_channels, open_scores
-from runtime.errors import InputError, unknown_name
+from runtime.errors import InputError, unknown_name, warn
 from runtime.files import atomic_file
 from runtime.progress import progress_bar
 from settings.config import Config
 
 
-def evaluate(scores_folder: Path, task: SeriesTask, config: Config) -> Evaluation:
-    """Judge a test run beside the trivial scores: print the tables, write alarms, metrics and the report.
+def evaluate(scores_folder: Path, task: SeriesTask, config: Config, train_folder: Path | None = None) -> Evaluation:
+    """Judge a test run, beside the trivial scores where it is labelled: print, write alarms, metrics and the report.
 
+    Training scores, from which thresholds are learnt, lie in `train_folder`, by default beside those of the test.
     Raises InputError where the score files are missing, damaged or of another data set.
     """
-    files, model = _model_scores(scores_folder, task.source, config)
+    train_folder = train_folder or scores_folder / TRAIN_SCORES
+    files, train, model = _model_scores(scores_folder, train_folder, task.source, config)
     labels = [task.labels.steps(channel) for channel in model.channels]
+    labelled = bool(labelled_channels(labels))
     print(f"Weights: {files.weights}")
     if model.train is None and learns(config.threshold):
         print(
-            f"{scores_folder / TRAIN_SCORES}: no training scores, so no threshold can be learnt and no alarm raised. "
+            f"{train_folder}: no training scores, so no threshold can be learnt and no alarm raised. "
             "Give one as a number: --threshold X."
         )
-    both_classes = print_counts(labels)
-    scorings = [model, *_trivial(task.source, model.channels)]
+    both_classes = labelled and print_counts(labels)
+    # of what was learnt elsewhere there are no training series here, which trivial scores need
+    scorings = [model, *(_trivial(task, model.channels, config) if labelled and task.trained else [])]
     results = _judge_all(scorings, labels, config)
-    evaluation = Evaluation(files, labels, scorings, results)
+    scored = _scored(files, train, model, results[0].thresholds, task)
+    evaluation = Evaluation(files, labels, scorings, results, scored, cautions(task, scored, config))
     if both_classes:
         print_tables(results)
         print(f"\n{evaluation.verdict[0]}")
+    alarms = alarm_frame(scored)
+    if not labelled or config.dataset == "table":
+        print_alarms(scored, alarms)
+    for caution in evaluation.cautions:
+        warn(caution)
     if config.save_npy:
         _save(scores_folder / "timestep_scores.npy", model.test)
         _save(scores_folder / "timestep_labels.npy", _written(labels, [len(scores) for scores in model.test]))
-    write_alarms(scores_folder / "alarms.csv", dict(zip(model.channels, results[0].alarms, strict=True)))
+    write_frames(scores_folder / "alarms.csv", [alarms])
     if config.report:
         print(f"Report: {write_results(scores_folder, evaluation, task, config)}")
     if both_classes:
         print_headline(results[0])
     print(f"Files: {scores_folder}")
     return evaluation
+
+
+def _scored(
+    files: ScoreFiles, train: ScoreFiles | None, model: Scoring, thresholds: list[float | None], task: SeriesTask
+) -> list[Scored]:
+    """The model's scores with what else is known of the channels."""
+    found = []
+    for channel, scores, threshold in zip(model.channels, model.test, thresholds, strict=True):
+        usual = None if train is None else train.of_columns(channel)
+        causes = Causes(task.source.columns(channel), files.of_columns(channel), usual)
+        times, rows = task.source.times(channel, "test"), task.source.rows(channel, "test")
+        found.append(Scored(channel, times, scores, threshold, causes, rows))
+    return found
 
 
 def _save(path: Path, arrays: Sequence[np.ndarray]) -> None:
@@ -69,15 +97,15 @@ def _written(labels: Labelled, lengths: list[int]) -> list[np.ndarray]:
     ]
 
 
-def _model_scores(scores_folder: Path, source: SeriesSource, config: Config) -> tuple[ScoreFiles, Scoring]:
-    """The score files of a run, and its scores of the channels that are evaluated."""
+def _model_scores(
+    scores_folder: Path, train_folder: Path, source: SeriesSource, config: Config
+) -> tuple[ScoreFiles, ScoreFiles | None, Scoring]:
+    """The score files of a run, of test and training, and its scores of the channels that are evaluated."""
     files = open_scores(scores_folder)
     # arrays alone may come without those of the training split; a run of ours has them, or is damaged
-    train = None
-    if files.config is not None or (scores_folder / TRAIN_SCORES).is_dir():
-        train = open_scores(scores_folder / TRAIN_SCORES)
+    train = open_scores(train_folder) if files.config is not None or train_folder.is_dir() else None
     check_channels(files, source.channels)
-    if train is not None and train.channels != files.channels:
+    if train is not None and not set(files.channels) - set(source.untrained) <= set(train.channels):
         raise InputError(f"{train.folder}: of other channels than {scores_folder}. Run --mode test again.")
     for name in config.drop:
         if name not in source.channels:
@@ -87,16 +115,23 @@ def _model_scores(scores_folder: Path, source: SeriesSource, config: Config) -> 
         raise InputError(f"drop = {' '.join(config.drop)}: leaves no channel to evaluate. Drop fewer.")
     found = scores_of_steps(files, train, source, config)
     test, train_steps = ([part[n] for n in kept] if part is not None else None for part in found)
-    return files, Scoring("model", [files.channels[n] for n in kept], test, train_steps)
+    return files, train, Scoring("model", [files.channels[n] for n in kept], test, train_steps)
 
 
-def _trivial(source: SeriesSource, channels: Sequence[str]) -> list[Scoring]:
-    series = [(source.series(channel, "train"), source.series(channel, "test")) for channel in channels]
-    scored = {name: [baseline(*pair) for pair in series] for name, baseline in BASELINES.items()}
+def _trivial(task: SeriesTask, channels: Sequence[str], config: Config) -> list[Scoring]:
+    source, scaling = task.source, None if config.columns == TOGETHER else config.scaling
+    series = [(_training_series(task, channel), source.series(channel, "test")) for channel in channels]
+    scored = {name: [trivial_scores(b, *pair, scaling) for pair in series] for name, b in BASELINES.items()}
     return [
         Scoring(name, list(channels), [test for _, test in pairs], [train for train, _ in pairs])
         for name, pairs in scored.items()
     ]
+
+
+def _training_series(task: SeriesTask, channel: str) -> np.ndarray:
+    """The training series of a channel, or of all others where it has none."""
+    channels = task.trained if channel in task.source.untrained else [channel]
+    return np.concatenate([task.source.series(name, "train") for name in channels])
 
 
 def _judge_all(scorings: list[Scoring], labels: Labelled, config: Config) -> list[Result]:

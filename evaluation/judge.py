@@ -38,7 +38,7 @@ PARTS = {
 class Scoring:
     """One way to score: the scores (T,) of the test and training steps of every one of `channels`.
 
-    Without training scores, `train` is None.
+    They are NaN where nothing was measured. Without training scores, `train` is None.
     """
 
     name: str
@@ -89,19 +89,26 @@ def parts_of(labels: Labelled) -> dict[str, list[tuple[int, slice]]]:
 
 
 def judge(scoring: Scoring, labels: Labelled, options: Options) -> Result:
-    """Every metric of one scoring against the test labels (T,) of every channel; unlabelled ones count in no part."""
-    train = scoring.train or [None] * len(labels)
+    """Every metric of one scoring against the test labels (T,) of every channel; unlabelled ones count in no part.
+
+    Nor do steps at which nothing was measured.
+    """
+    train = [None] * len(labels) if scoring.train is None else [scores[np.isfinite(scores)] for scores in scoring.train]
+    measured = [np.isfinite(scores) for scores in scoring.test]
     thresholds = [learn_threshold(options.threshold, scores) for scores in train]
     alarms = [alarms_of(*pair) for pair in zip(scoring.test, thresholds, strict=True)]
     alarmed = [None if t is None else scores > t for scores, t in zip(scoring.test, thresholds, strict=True)]
 
     def values(places: list[tuple[int, slice]]) -> Values:
         def pooled(arrays: Sequence[NDArray | None]) -> NDArray | None:
-            pieces = [None if arrays[number] is None else arrays[number][steps] for number, steps in places]
+            pieces = [
+                None if arrays[number] is None else arrays[number][steps][measured[number][steps]]
+                for number, steps in places
+            ]
             return None if any(piece is None for piece in pieces) or not pieces else np.concatenate(pieces)
 
         scores = pooled(scoring.test)
-        lengths = [len(scoring.test[number][steps]) for number, steps in places]
+        lengths = [int(measured[number][steps].sum()) for number, steps in places]
         return step_metrics(Steps(pooled(labels), scores if places else np.zeros(0), pooled(alarmed), lengths, options))
 
     parts = {name: values(places) for name, places in parts_of(labels).items()}
@@ -116,8 +123,9 @@ def _confidence(scoring: Scoring, labels: Labelled, options: Options) -> dict[st
     numbers = labelled_channels(labels)
     if not options.bootstrap or len(numbers) < 2:  # of one channel every resample is the same
         return {}
-    truth, scores = (np.concatenate([arrays[number] for number in numbers]) for arrays in (labels, scoring.test))
-    lengths = [len(labels[number]) for number in numbers]
+    kept = {number: np.isfinite(scoring.test[number]) for number in numbers}
+    truth, scores = (np.concatenate([x[number][kept[number]] for number in numbers]) for x in (labels, scoring.test))
+    lengths = [int(kept[number].sum()) for number in numbers]
     ends = bootstrap_intervals(truth, scores, lengths, num_resamples=options.bootstrap)
     return {"roc_auc": ends.auroc, "average_precision": ends.average_precision}
 
@@ -134,6 +142,9 @@ def verdict(model: Result, trivial: list[Result]) -> tuple[str, bool | None]:
     """
     if model.parts[POOLED]["roc_auc"] is None:
         return "All steps have one label: no metric that ranks them is defined.", None
+    if not trivial:
+        values = model.parts[POOLED]
+        return f"ROC AUC {values['roc_auc']:.3f}; AP {values['average_precision']:.3f}.", None
     told, above = [], True
     for metric, words in (("roc_auc", "ROC AUC"), ("average_precision", "AP")):
         reached = {result.name: result.parts[POOLED][metric] for result in trivial}

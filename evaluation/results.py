@@ -8,23 +8,37 @@ import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from datasets import SeriesTask
+from drawing.colours import TOGETHER
+from evaluation.causes import in_words
+from evaluation.frames import Scored
 from evaluation.judge import PARTS, POOLED, Labelled, Result, Scoring, labelled_channels, verdict
-from metrics.table import columns
+from metrics import METRICS
+from metrics.metric import Column
+from metrics.table import Values, columns
 from report import ChannelView, Curve, Report, Table, write_report
 from runs.scores import ScoreFiles
 from runtime.files import atomic_file
 from settings.config import Config
 from settings.effects import JUDGED_BY
 
+MOST_SHOWN = 100  # channels on the page
+MOST_COLUMNS = 8  # columns of a channel that are drawn
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """A judged test run: score files, labels per channel, all scores and their results, the model first."""
+    """A judged test run: score files, labels per channel, all scores and their results, the model first.
+
+    `scored` are the model's channels with times, thresholds and alarms, `cautions` what makes them worse than they
+    look.
+    """
 
     scores: ScoreFiles
     labels: Labelled
     scorings: list[Scoring]
     results: list[Result]
+    scored: list[Scored]
+    cautions: list[str]
 
     @property
     def model(self) -> Scoring:
@@ -35,7 +49,8 @@ class Evaluation:
     def verdict(self) -> tuple[str, bool | None]:
         """One sentence that compares the model with the best trivial score, and whether it is above."""
         if not labelled_channels(self.labels):
-            return "No channel is labelled: there is nothing to judge the scores by.", None
+            alarms = sum(len(channel.alarms) for channel in self.scored)
+            return f"{alarms} alarm(s) in {len(self.scored)} channel(s).", None
         return verdict(self.results[0], self.results[1:])
 
 
@@ -54,47 +69,76 @@ def _judged_by(config: Config) -> dict[str, str | int | list[str]]:
 
 def _metrics(evaluation: Evaluation, config: Config) -> dict:
     known = labelled_channels(evaluation.labels)
+    told = _told(bool(known))
+    parts = list(PARTS) if known else [POOLED]
+    counts = {
+        "num_steps": sum(len(evaluation.labels[number]) for number in known),
+        "num_anomalous": sum(int(evaluation.labels[number].sum()) for number in known),
+    }
     return {
-        "definitions": {column.name: column.definition for column in columns()},
-        "parts": {name: part.definition for name, part in PARTS.items()},
+        "definitions": {column.name: column.definition for column in told},
+        "parts": {name: PARTS[name].definition for name in parts},
         "settings": _judged_by(config),
         "weights": evaluation.scores.weights,
         "verdict": evaluation.verdict[0],
-        "num_steps": sum(len(evaluation.labels[number]) for number in known),
-        "num_anomalous": sum(int(evaluation.labels[number].sum()) for number in known),
+        "cautions": evaluation.cautions,
+        "num_alarms": sum(len(channel.alarms) for channel in evaluation.scored),
+        **(counts if known else {}),
         "unlabelled_channels": [c for n, c in enumerate(evaluation.model.channels) if n not in known],
-        "scores": {
-            result.name: {
-                "parts": result.parts,
-                "pooled_95_percent_interval_over_channels": result.confidence,
-                "channels": {
-                    name: {**values, "threshold": threshold}
-                    for name, values, threshold in zip(
-                        evaluation.model.channels, result.channels, result.thresholds, strict=True
-                    )
-                },
-            }
-            for result in evaluation.results
-        },
+        "scores": {result.name: _result(result, evaluation, told, parts) for result in evaluation.results},
+    }
+
+
+def _result(result: Result, evaluation: Evaluation, told: list[Column], parts: list[str]) -> dict:
+    """What one scoring reaches, of the figures `told`."""
+    names = {column.name for column in told}
+
+    def figures(values: Values) -> Values:
+        return {name: value for name, value in values.items() if name in names}
+
+    rows = zip(evaluation.model.channels, result.channels, result.thresholds, strict=True)
+    return {
+        "parts": {name: figures(result.parts[name]) for name in parts if name in result.parts},
+        "pooled_95_percent_interval_over_channels": result.confidence,
+        "channels": {name: {**figures(values), "threshold": threshold} for name, values, threshold in rows},
     }
 
 
 def _report(evaluation: Evaluation, task: SeriesTask, config: Config) -> Report:
     model = evaluation.results[0]
-    both_classes = model.parts[POOLED]["roc_auc"] is not None
+    labelled = bool(labelled_channels(evaluation.labels))
+    both_classes = labelled and model.parts[POOLED]["roc_auc"] is not None
     text, is_good = evaluation.verdict
+    shown = _most_anomalous(evaluation.scored)
     return Report(
         title=f"{task.class_name}: anomalies in {len(evaluation.model.channels)} channels",
         verdict=text,
         verdict_is_good=is_good,
-        headline=_headline(evaluation.results),
+        headline=_headline(evaluation.results) if labelled else None,
         roc=_curves(evaluation, "roc_auc") if both_classes else [],
         pr=_curves(evaluation, "average_precision") if both_classes else [],
         prevalence=_prevalence(evaluation.labels),
-        channels=[_channel(evaluation, task, number, config) for number in range(len(evaluation.labels))],
+        channels=[_channel(evaluation, task, number, config) for number in shown],
+        left_out=len(evaluation.scored) - len(shown),
+        warnings=evaluation.cautions,
         facts=_facts(evaluation, config),
-        notes=[f"{column.name}: {column.definition}" for column in columns() if column.name in model.parts[POOLED]],
+        notes=[
+            f"{column.name}: {column.definition}" for column in _told(labelled) if column.name in model.parts[POOLED]
+        ],
     )
+
+
+def _most_anomalous(scored: list[Scored]) -> list[int]:
+    """The numbers of the channels that the report shows, in order: those with the highest scores if there are many."""
+    if len(scored) <= MOST_SHOWN:
+        return list(range(len(scored)))
+    highest = [np.nan_to_num(channel.scores, nan=-np.inf).max() / (channel.threshold or 1) for channel in scored]
+    return sorted(np.argsort(highest)[-MOST_SHOWN:].tolist())
+
+
+def _told(labelled: bool) -> list[Column]:
+    """The figures that mean something: without labels those that need none."""
+    return [c for _, metric in METRICS.items() for c in metric.columns if labelled or not metric.needs_labels]
 
 
 def _prevalence(labels: Labelled) -> float | None:
@@ -117,10 +161,11 @@ def _headline(results: list[Result]) -> Table:
 
 def _curves(evaluation: Evaluation, metric: str) -> list[Curve]:
     known = labelled_channels(evaluation.labels)
-    labels = np.concatenate([evaluation.labels[number] for number in known])
+    measured = {number: np.isfinite(evaluation.model.test[number]) for number in known}
+    labels = np.concatenate([evaluation.labels[number][measured[number]] for number in known])
     curves = []
     for result, scoring in zip(evaluation.results, evaluation.scorings, strict=True):
-        scores = np.concatenate([scoring.test[number] for number in known])
+        scores = np.concatenate([scoring.test[number][measured[number]] for number in known])
         if metric == "roc_auc":
             x, y, _ = roc_curve(labels, scores)
         else:
@@ -131,26 +176,38 @@ def _curves(evaluation: Evaluation, metric: str) -> list[Curve]:
 
 
 def _channel(evaluation: Evaluation, task: SeriesTask, number: int, config: Config) -> ChannelView:
-    name, model = evaluation.model.channels[number], evaluation.results[0]
+    scored, model = evaluation.scored[number], evaluation.results[0]
+    name, labels, values = scored.channel, evaluation.labels[number], model.channels[number]
     series, names = task.source.series(name, "test"), task.source.columns(name)
-    labels = evaluation.labels[number]
-    drawn = (evaluation.scores.config or config).smap_used_dims
-    columns_drawn = [column for column in dict.fromkeys(drawn) if column < len(names)]
-    values = model.channels[number]
-    shown = [column for column in columns() if column.channels and column.name in values]
+    drawn = _drawn_columns(scored, names, evaluation.scores.config or config)
+    labelled = bool(labelled_channels(evaluation.labels))
+    shown = [column for column in _told(labelled) if column.channels and column.name in values]
     return ChannelView(
         name=name,
-        columns={names[column]: series[:, column] for column in columns_drawn or [0]},
-        scores=evaluation.model.test[number],
+        columns={names[column]: series[:, column] for column in drawn},
+        hidden_columns=len(names) - len(drawn) if config.columns != TOGETHER else 0,
+        scores=scored.scores,
         intervals=task.labels.intervals(name),
-        alarms=model.alarms[number],
-        threshold=model.thresholds[number],
+        alarms=scored.alarms,
+        alarm_causes=[in_words(scored.causes.shares(alarm)) for alarm in scored.alarms],
+        threshold=scored.threshold,
+        times=scored.times,
+        masked=np.isnan(scored.scores),
         metrics={
             "steps": len(series),
-            "labelled": None if labels is None else float(labels.mean()),
+            **({"labelled": None if labels is None else float(labels.mean())} if labelled else {}),
             **{column.channels: values[column.name] for column in shown},
         },
     )
+
+
+def _drawn_columns(scored: Scored, names: list[str], config: Config) -> list[int]:
+    """The columns that are shown: what was drawn as colours, or those that the alarms come from, then the others."""
+    if config.columns == TOGETHER:
+        return [column for column in dict.fromkeys(config.smap_used_dims) if column < len(names)] or [0]
+    named = [name for alarm in sorted(scored.alarms, key=lambda a: -a.peak) for name, _ in scored.causes.shares(alarm)]
+    order = dict.fromkeys([*(names.index(name) for name in named), *range(len(names))])
+    return list(order)[:MOST_COLUMNS]
 
 
 def _facts(evaluation: Evaluation, config: Config) -> dict[str, str]:

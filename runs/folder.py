@@ -12,6 +12,7 @@ CONFIG_FILE = "config.json"
 TRAIN_SCORES = "train"  # folder beside the scores of the test split with those of the training split
 MAP_NAMES = ("add", "mul")
 LEVEL_MAPS = "maps"  # folder with one file per channel: its scores by row, for MSFlow time scale and level, (rows, T)
+COLUMN_SCORES = "columns"  # folder beside it: what each column of a channel has in them, (D, T / COLUMN_CELL)
 
 
 def version(config: Config) -> str:
@@ -57,6 +58,11 @@ def _was_made_as(folder: Path, config: Config) -> bool:
 def map_file(scores_folder: Path, name: str) -> Path:
     """The file of the score maps `name`, add or mul."""
     return scores_folder / f"anomaly_score_map_{name}.npy"
+
+
+def column_file(scores_folder: Path, channel: str) -> Path:
+    """The file of what a channel's columns have in its scores."""
+    return scores_folder / COLUMN_SCORES / f"{file_name(channel)}.npy"
 
 
 def level_map_file(scores_folder: Path, channel: str) -> Path:

@@ -1,8 +1,8 @@
 """The score files that a test leaves in the `scores/` of a run.
 
 One entry per sample in anomaly_score.npy, labels.npy, filenames.npy and the score maps, add and mul (N, H, W) or
-maps/<channel>.npy (rows, T), and the config.json they were made with; for series `scores/train/` holds the same for
-the training split. Arrays alone, as another program leaves them, will do.
+maps/<channel>.npy (rows, T) and columns/<channel>.npy (D, T / COLUMN_CELL), and the config.json they were made with;
+for series `scores/train/` holds the same for the training split. Arrays alone, as another program leaves them, will do.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.folder import CONFIG_FILE, LEVEL_MAPS, MAP_NAMES, level_map_file, map_file
+from runs.folder import CONFIG_FILE, LEVEL_MAPS, MAP_NAMES, column_file, level_map_file, map_file
 from runs.rows import unnamed_rows
 from runtime.arrays import ArrayFile
 from runtime.errors import InputError
@@ -52,6 +52,11 @@ class ScoreFiles:
         if "rows" in self.facts:
             return self.facts["rows"]
         return unnamed_rows(len(self.maps["nll"][0])) if "nll" in self.maps else []
+
+    def of_columns(self, channel: str) -> NDArray[np.floating] | None:
+        """What the columns of a channel have in its scores, (D, T / COLUMN_CELL), where each was scored by itself."""
+        path = column_file(self.folder, channel)
+        return _read(path) if path.exists() else None
 
 
 def write_samples(

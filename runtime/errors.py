@@ -26,6 +26,12 @@ def warn(message: str) -> None:
     print(f"warning: {message}", file=sys.stderr, flush=True)
 
 
+@cache
+def note(message: str) -> None:
+    """Print what was found or decided without being asked, once per message."""
+    print(message, flush=True)
+
+
 def exit_code(command: Callable[[list[str] | None], None], argv: list[str] | None) -> int:
     """Run a command line program: 0 when it ends well, 2 on bad input, 130 when interrupted."""
     try:

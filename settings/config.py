@@ -12,7 +12,9 @@ class Config:
     data_path: str
     class_names: tuple[str, ...]
     detector: str
-    mode: Literal["all", "train", "test"]
+    mode: Literal["all", "train", "test", "score"]
+    run: str
+    follow: bool
     eval_ckpt: str
     resume: bool
     work_dir: str
@@ -21,9 +23,21 @@ class Config:
     amp: bool
     recompute: bool
     num_workers: int
+    train_until: str
+    time_column: str
+    time_format: str
+    label_column: str
+    label_file: str
+    series_column: str
+    missing: tuple[str, ...]
+    delimiter: str
+    decimal: str
+    encoding: str
     input_size: tuple[int, int]
     layout: str
+    columns: tuple[str, ...]
     smap_used_dims: tuple[int, ...]
+    scaling: str
     colours: tuple[str, ...]
     colour_window: int
     colour_gains: tuple[float, ...]
@@ -47,6 +61,7 @@ class Config:
     clamp_alpha: float
     gaussian_floor: float
     memory_size: int
+    shared_density: bool
     fleet_size: int
     fleet_offset: float
     batch_size: int
@@ -63,9 +78,12 @@ class Config:
     top_k: float
     pro_eval: bool
     timestep_map: Literal["auto", "add", "mul", "nll"]
+    combine: Literal["mean", "max", "highest", "logs"]
+    combine_highest: int
     levels: tuple[int, ...]
     calibration: Literal["none", "center", "quantile"]
     smooth: int
+    trailing: bool
     vis_top_k: int
     save_npy: bool
     duplicate_rows: Literal["last", "first", "union"]

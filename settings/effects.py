@@ -16,14 +16,14 @@ from settings.read import Condition, Setting, read_settings, recipe_values
 
 # how given scores are judged: what may differ between evaluations of one test run
 JUDGED_BY = (
-    "timestep_map", "levels", "calibration", "smooth", "duplicate_rows", "interval_ends", "merge_gap", "widen", "drop",
-    "threshold", "vus_window", "bootstrap", "point_adjust",
+    "timestep_map", "levels", "calibration", "smooth", "trailing", "duplicate_rows", "interval_ends", "merge_gap",
+    "widen", "drop", "threshold", "vus_window", "bootstrap", "point_adjust",
 )  # fmt: skip
 # what a test must have in common with the training
 DRAWN_BY = (
-    "detector", "smap_used_dims", "layout", "colours", "colour_window", "colour_gains", "clip", "time_scales", "window",
-    "fold_width", "mtf_bins", "extractor", "pool_type", "head", "standardise", "gaussian_floor", "memory_size",
-    "fleet_size", "fleet_offset", "clamp_alpha",
+    "detector", "columns", "smap_used_dims", "scaling", "shared_density", "layout", "colours", "colour_window",
+    "colour_gains", "clip", "time_scales", "window", "fold_width", "mtf_bins", "extractor", "pool_type", "head",
+    "standardise", "gaussian_floor", "memory_size", "fleet_size", "fleet_offset", "clamp_alpha",
 )  # fmt: skip
 # what a continued training must have in common with the stopped one besides
 TRAINED_BY = (

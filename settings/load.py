@@ -9,7 +9,7 @@ from dataclasses import asdict, fields, make_dataclass
 from pathlib import Path
 from typing import Any
 
-from runtime.errors import InputError
+from runtime.errors import InputError, unknown_name
 from runtime.files import atomic_file
 from settings import read
 from settings.check import checked_value
@@ -19,12 +19,14 @@ from settings.read import RENAMED, read_settings, recipe_values
 
 
 def load_config(
-    recipe: str | Path | None = None, flags: dict[str, Any] | None = None, base: dict[str, Any] | None = None
+    recipe: str | Path | None = None,
+    flags: dict[str, Any] | None = None,
+    base: dict[str, Any] | None = None,
+    keywords: dict[str, Any] | None = None,
 ) -> Config:
     """Merge default.py, a recipe and parsed flags (words, or a bool), the later winning, and check every value.
 
-    `base` replaces the values of default.py, as those of an earlier run.
-
+    `base` replaces the values of default.py, as those of an earlier run; `keywords` are values given in a program.
     Raises InputError that names the source, what was given and what is allowed.
     """
     settings = read_settings()
@@ -35,6 +37,10 @@ def load_config(
     for name, words in (flags or {}).items():
         value = words if isinstance(words, bool) else value_of_words(words, settings[name].type)
         values[name] = (value, f"--{name.replace('_', '-')}")
+    for name, value in (keywords or {}).items():
+        if name not in settings:
+            raise unknown_name("setting", name, list(settings))
+        values[name] = (value, "keyword")
     return _config({name: checked_value(settings[name], value, where) for name, (value, where) in values.items()})
 
 

@@ -117,6 +117,12 @@ def without_idle(tiny: list[str], flags: Sequence[str]) -> list[str]:
     return kept
 
 
+def unexpected(errors: str) -> list[str]:
+    """What a tiny run printed to the standard error, but for the warnings that so little data deserve."""
+    deserved = ("warning: short training", "warning: more than half", "warning: values far outside")
+    return [line for line in errors.splitlines() if not line.startswith(deserved)]
+
+
 def tiny_folder(work_dir: Path) -> Path:
     """Where a run with `tiny_flags` lies."""
     return work_dir / "msflow_resnet18_avgpool_pl111" / "smap" / "SMAP"

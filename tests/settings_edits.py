@@ -6,6 +6,8 @@ from settings.read import read_settings
 
 SETTINGS = read_settings()
 LINE = {"layout": "line", "condition": "channel", "train_window": 64}
+COLUMNS = {**LINE, "columns": ["all"]}
+TABLE = {"dataset": "table", "data_path": "table.csv", **COLUMNS}
 # Settings that count in special circumstances only: what else must be set, in the run edited and in the other
 UNDER: dict[str, dict[str, typing.Any]] = {
     "colour_window": {"colours": ["value", "residual", "spread"]},
@@ -21,6 +23,13 @@ UNDER: dict[str, dict[str, typing.Any]] = {
         ("time_scales", "condition", "head", "fleet_size", "train_window", "feature_noise", "levels", "smooth"), LINE
     ),
     "calibration": LINE,
+    "scaling": LINE,
+    "shared_density": {**LINE, "head": "gaussian"},
+    "trailing": {**LINE, "smooth": 9},
+    "combine": COLUMNS,
+    "combine_highest": {**COLUMNS, "combine": "highest"},
+    "columns": LINE,
+    **dict.fromkeys(("train_until", "time_column", "time_format", "label_column", "missing", "label_file"), TABLE),
 }
 # Setting -> another value, and what must differ. LEARNT is for what shapes the trained model.
 LEARNT = ("log", "scores")
@@ -33,6 +42,18 @@ EDITS: dict[str, tuple[typing.Any, tuple[str, ...]]] = {
     "seed": (1, ("output", *LEARNT)),
     "input_size": ((32, 96), LEARNT),
     "smap_used_dims": ([0, 3, 3], LEARNT),
+    "columns": (["all"], LEARNT),
+    "scaling": ("range", LEARNT),
+    "combine": ("max", ("scores",)),
+    "combine_highest": (1, ("scores",)),
+    "shared_density": (True, ("scores",)),
+    "trailing": (True, ("output", "scores")),
+    "train_until": ("0.25", ("output", *LEARNT)),
+    "time_column": ("none", ("output",)),
+    "time_format": ("month-first", ("output", *LEARNT)),
+    "label_column": ("none", ("output", *LEARNT)),
+    "label_file": ("labels.csv", ("output",)),
+    "missing": (["8"], LEARNT),
     "img_mean": ([0.5, 0.25, 0.0], LEARNT),
     "amp": (True, LEARNT),
     "img_std": ([2.0, 1.0, 0.5], LEARNT),
@@ -93,6 +114,12 @@ ALONE = {
     "feature_cache",
     "max_columns",
     "eval_ckpt",
+    "run",
+    "follow",
+    "series_column",
+    "delimiter",
+    "decimal",
+    "encoding",
     "resume",
     "device",
     "num_workers",
@@ -101,4 +128,4 @@ ALONE = {
     "tensorboard",
     "wandb",
 }
-IN_FOLDER = {"data_path", "weights"}  # values that are files of the fixture `place`
+IN_FOLDER = {"data_path", "weights", "label_file"}  # values that are files of the fixture `place`

@@ -65,7 +65,8 @@ def outcome(text: str, here: Path) -> Outcome:
     here.mkdir(parents=True, exist_ok=True)
     default_file = here.parent / f"default of {here.name}.py"
     default_file.write_text(text, encoding="utf-8")
-    errors.warn.cache_clear()  # it prints each warning once per process
+    errors.warn.cache_clear()  # they print each message once per process
+    errors.note.cache_clear()
     printed = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(read, "DEFAULT_FILE", default_file)
@@ -104,6 +105,18 @@ def write_pictures(folder: Path) -> None:
         Image.fromarray(mask).save(folder / class_name / "ground_truth" / "crack" / "0_mask.png")
 
 
+def write_table(folder: Path) -> None:
+    """An hourly table of two sensors over ten days, an anomaly labelled in it, and other labels in a file of theirs."""
+    rng = np.random.default_rng(0)
+    rows = ["time;température;b;anomaly"]
+    for hour in range(240):
+        stamp = f"{1 + hour // 24:02d}/02/2026 {hour % 24:02d}:00"
+        values = f"{np.sin(hour / 5) + rng.normal() / 9:.3f}".replace(".", ",")
+        rows.append(f"{stamp};{values};{hour % 9};{int(150 <= hour < 170)}")
+    (folder / "table.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    (folder / "labels.csv").write_text("start,end\n10,20\n")
+
+
 def make_place(folder: Path) -> Place:
     """Telemetry of two kinds, pictures, foreign extractor weights, and the base default.py."""
     for name, seed in (("telemetry", 0), ("other_telemetry", 1)):
@@ -112,6 +125,7 @@ def make_place(folder: Path) -> Place:
         shutil.copy(folder / "other_telemetry" / split / "P-1.npy", folder / "telemetry" / split / "M-1.npy")
     with (folder / "telemetry" / "labeled_anomalies.csv").open("a") as file:
         file.write('M-1,MSL,"[[20, 40]]",[point],200\nP-1,SMAP,"[[60, 80], [84, 90]]",[point],200\n')
+    write_table(folder)
     write_pictures(folder / "pictures")
     torch.manual_seed(99)
     torch.save(timm.create_model("resnet18").state_dict(), folder / "foreign.pth")

@@ -56,17 +56,17 @@ def test_scores_have_named_rows_and_one_column_per_step(name: str, flags: tuple[
     assert len(set(run.detector.rows)) == len(run.detector.rows) > 0
     for channel in run.detector.channels:
         series = run.task.source.series(channel, "test")
-        scores = run.detector.scores(channel, series)
+        scores = run.detector.scores(channel, series).rows
         assert scores.shape == (len(run.detector.rows), len(series)) and scores.dtype == np.float32
         assert np.isfinite(scores).all()
-        np.testing.assert_array_equal(run.detector.scores(channel, series), scores)
+        np.testing.assert_array_equal(run.detector.scores(channel, series).rows, scores)
 
 
 @every_detector
 def test_an_event_scores_above_the_rest(name: str, flags: tuple[str, ...], data: Path) -> None:
     run = opened(data, "--detector", name, *flags)
     train(run)
-    scores = run.detector.scores("P-1", run.task.source.series("P-1", "test")).sum(axis=0)
+    scores = run.detector.scores("P-1", run.task.source.series("P-1", "test")).rows.sum(axis=0)
     rest = np.delete(scores, np.r_[EVENT.start - 64 : EVENT.stop + 64])
     assert scores[EVENT].mean() > rest.mean()
 
@@ -76,10 +76,10 @@ def test_a_checkpoint_brings_it_back(name: str, flags: tuple[str, ...], data: Pa
     run = opened(data, "--detector", name, *flags)
     train(run)
     series = run.task.source.series("S-1", "test")
-    expected = run.detector.scores("S-1", series)
+    expected = run.detector.scores("S-1", series).rows
     other = opened(data, "--detector", name, *flags)
     other.detector.load_state(run.folder / LAST, read_checkpoint(run.folder / LAST))
-    np.testing.assert_array_equal(other.detector.scores("S-1", series), expected)
+    np.testing.assert_array_equal(other.detector.scores("S-1", series).rows, expected)
 
 
 @every_detector

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import tiny_flags, tiny_folder, without_idle
+from conftest import tiny_flags, tiny_folder, unexpected, without_idle
 from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 from torch.nn import functional as F
@@ -49,9 +49,8 @@ def failure(command: list[str], capsys: pytest.CaptureFixture, entry=main.main) 
 def test_the_whole_way_on_series(telemetry: Path, here: Path, capsys: pytest.CaptureFixture) -> None:
     assert main.main([*tiny_flags(telemetry, Path("runs")), "--save-npy", "--vis-top-k", "2"]) == 0
     output = capsys.readouterr()
-    assert output.err == ""
+    assert unexpected(output.err) == []
     assert "nan" not in output.out
-    assert output.out.count("not defined for them") == 1
     folder = tiny_folder(Path("runs"))
     scores = folder / "scores"
     assert {path.name for path in folder.iterdir()} == {"last.pt", "config.json", "log.jsonl", "features", "scores"}
@@ -147,7 +146,7 @@ def test_a_single_class_has_no_auroc(telemetry: Path, here: Path, capsys: pytest
     output = capsys.readouterr()
     assert "Time steps: 640, anomalous: 0, normal: 640" in output.out
     assert "average precision are not defined: all 640 time steps are normal." in output.out
-    assert "nan" not in output.out and output.err == ""
+    assert "nan" not in output.out and unexpected(output.err) == []
 
 
 def wait_for(path: Path, process: subprocess.Popen) -> None:

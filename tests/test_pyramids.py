@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from detectors.msflow.pieces import LineMaker, PyramidMaker, WindowMaker
-from detectors.msflow.pyramids import TrainingPyramids, training_pyramids
+from detectors.msflow.pyramids import TrainingPyramids, series_pyramid, training_pyramids
 from drawing.line import Line
 from drawing.pairwise import GramianAngularField
 from drawing.steps import coarsen, refine
@@ -121,7 +121,9 @@ def test_windows_are_scored_where_they_lie() -> None:
 
 
 def training(noise: float = 0.0, window: int = 128) -> TrainingPyramids:
-    return training_pyramids(line_maker(), [drawn(700, 1), drawn(100, 2)], batch_size=3, window=window, noise=noise)
+    maker = line_maker()
+    channels = [series_pyramid(maker, series, window) for series in (drawn(700, 1), drawn(100, 2))]
+    return training_pyramids(maker, channels, batch_size=3, window=window, noise=noise)
 
 
 def test_training_windows_are_cut_out_of_the_whole_line() -> None:

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import tiny_flags, without_idle, write_telemanom
+from conftest import tiny_flags, unexpected, without_idle, write_telemanom
 
 import eval_smap_timestep
 import main
@@ -42,7 +42,7 @@ def printed(capsys: pytest.CaptureFixture, *command: str) -> list[str]:
     capsys.readouterr()
     assert eval_smap_timestep.main([*command, "--no-report"]) == 0
     output = capsys.readouterr()
-    assert output.err == ""
+    assert unexpected(output.err) == []
     return output.out.splitlines()
 
 

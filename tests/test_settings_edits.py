@@ -20,7 +20,8 @@ def test_the_same_settings_give_the_same_run(place: Place, base: Outcome) -> Non
 def test_editing_a_line_changes_the_run(name: str, place: Place, base: Outcome) -> None:
     value, parts = EDITS[name]
     value = str(place.folder / value) if name in IN_FOLDER else value
-    text = edited(place.text, **UNDER.get(name, {}))
+    under = {n: str(place.folder / v) if n in IN_FOLDER else v for n, v in UNDER.get(name, {}).items()}
+    text = edited(place.text, **under)
     before = outcome(text, place.folder / f"before {name}") if name in UNDER else base
     now = outcome(edited(text, **{name: value}), place.folder / name)
     assert before.code == now.code == 0, now.output

@@ -1,5 +1,6 @@
 """No setting is without effect: one whose effect a plain edit cannot show has a test of its own, test_<name>."""
 
+import io
 import re
 import shutil
 import sys
@@ -10,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from settings_edits import ALONE, EDITS, LINE, SETTINGS
+from settings_edits import ALONE, EDITS, LINE, SETTINGS, TABLE
 from settings_runs import RUN, Outcome, Place, edited, losses, outcome
 from torch.utils.data import DataLoader
 
+import main
 from detectors import DETECTORS, run
+from detectors.columns import ChannelScores
 from detectors.msflow import features
 from models import parallel
 
@@ -29,13 +32,13 @@ class Constant:
     """A detector to which every step is alike."""
 
     def __init__(self, *made_for: typing.Any) -> None:
-        self.channels, self.rows, self.weights = made_for[2], ["score"], "none"
+        self.channels, self.rows, self.weights = list(made_for[2]), ["score"], "none"
 
     def fit(self, train: typing.Any, course: typing.Any) -> None:
         pass
 
-    def scores(self, channel: str, series: np.ndarray) -> np.ndarray:
-        return np.full((1, len(series)), 0.5, dtype=np.float32)
+    def scores(self, channel: str, series: np.ndarray) -> ChannelScores:
+        return ChannelScores(np.full((1, len(series)), 0.5, dtype=np.float32))
 
     def facts(self) -> dict[str, typing.Any]:
         return {}
@@ -57,6 +60,50 @@ def test_detector(place: Place, base: Outcome) -> None:
     assert now.scores["anomaly_score.npy"] != base.scores["anomaly_score.npy"] and now.log == ()
     (scores,) = (place.folder / "constant").rglob("scores/maps/P-1.npy")
     assert (np.load(scores) == 0.5).all() and scores.parts[-6:-3] == ("constant", "smap", "SMAP")
+
+
+def of_table(place: Place, name: str, **values: typing.Any) -> Outcome:
+    """A run on the table of the fixture, with other values."""
+    under = {**TABLE, "data_path": str(place.folder / "table.csv"), "meta_epochs": 1, "sub_epochs": 1}
+    return outcome(edited(edited(place.text, **under), **values), place.folder / f"table {name}")
+
+
+def test_delimiter(place: Place) -> None:
+    assert of_table(place, "delimiter", delimiter=";").code == 0
+    refused = of_table(place, "delimiter", delimiter=",")
+    assert refused.code == 2 and "line 2: has 2 cells separated by ','" in refused.output
+
+
+def test_decimal(place: Place) -> None:
+    refused = of_table(place, "decimal", decimal=".")
+    assert refused.code == 2 and "in column 'température' is no number" in refused.output
+
+
+def test_encoding(place: Place) -> None:
+    refused = of_table(place, "encoding", encoding="ascii")
+    assert refused.code == 2 and "is not ascii (byte 0xc3 in line 1)" in refused.output
+
+
+def test_series_column(place: Place) -> None:
+    assert "long form, series named in 'b'" in of_table(place, "series_column", series_column="b").output
+
+
+def test_run(place: Place) -> None:
+    assert of_table(place, "run").code == 0
+    (folder,) = (place.folder / "table run").rglob("last.pt")
+    flags = ["--mode", "score", "--data-path", str(place.folder / "table.csv")]
+    assert main.main([*flags, "--run", str(folder.parent)]) == 0
+    assert (folder.parent / "scored" / "table" / "scores.csv").read_text().count("\n") == 241
+    assert main.main([*flags, "--run", str(place.folder / "nowhere")]) == main.main(flags) == 2
+
+
+def test_follow(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert of_table(place, "follow", condition="none").code == 0
+    (last,) = (place.folder / "table follow").rglob("last.pt")
+    arriving = io.BufferedReader(io.BytesIO((place.folder / "table.csv").read_bytes()))
+    monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=arriving))
+    assert main.main(["--mode", "score", "--run", str(last.parent), "--follow", "--data-path", "-"]) == 0
+    assert (last.parent / "followed" / "stdin" / "scores.csv").read_text().count("\n") == 241
 
 
 def test_feature_cache(place: Place, base: Outcome) -> None:

@@ -11,7 +11,7 @@ from settings_reading import DEFAULTS, parsed
 
 from datasets import DATASETS
 from detectors import DETECTORS
-from drawing import COLOURS, LAYOUTS
+from drawing import COLOURS, LAYOUTS, SCALINGS
 from models import DENSITIES
 from settings.load import load_config, recorded_config, save_config
 
@@ -31,6 +31,13 @@ VALID: dict[str, st.SearchStrategy] = {
     "dataset": st.sampled_from(list(DATASETS)),
     "data_path": word,
     "class_names": st.lists(word, min_size=1).map(tuple),
+    "run": word,
+    **dict.fromkeys(("train_until", "time_column", "time_format", "label_column", "label_file"), word),
+    **dict.fromkeys(("series_column", "delimiter", "decimal", "encoding"), word),
+    "missing": st.lists(word, min_size=1).map(tuple),
+    "columns": st.lists(word, min_size=1).map(tuple),
+    "scaling": st.sampled_from(list(SCALINGS)),
+    "combine_highest": count,
     "eval_ckpt": word,
     "work_dir": word,
     "seed": from_zero,

@@ -93,11 +93,11 @@ BAD_FILES = {
     "cut in its header": (SERIES[:20], "is truncated, pickled or no .npy file"),
     "without a byte": (b"", "is truncated, pickled or no .npy file"),
     "pickled": (pickle.dumps([1, 2]), "is truncated, pickled or no .npy file"),
-    "of objects": (bytes_of(np.save, np.array([[{}]], dtype=object)), "is truncated, pickled or no .npy file"),
+    "of objects": (bytes_of(np.save, np.array([[{}]], dtype=object)), "holds Python objects, which are never loaded"),
     "archive": (bytes_of(np.savez, np.zeros((5, 4))), "is an archive"),
     "empty": (bytes_of(np.save, np.zeros((0, 4))), r"is empty, of shape \(0, 4\)"),
     "three-dimensional": (bytes_of(np.save, np.zeros((5, 4, 2))), r"of shape \(5, 4, 2\), expected numbers of shape"),
-    "one-dimensional": (bytes_of(np.save, np.zeros(5)), r"of shape \(5,\), expected numbers of shape \(T, D\)"),
+    "transposed": (bytes_of(np.save, np.zeros((1, 50))), r"has shape \(1, 50\): one step of 50 columns.*transposed"),
     "text": (bytes_of(np.save, np.full((5, 4), "x")), r"is <U1 of shape \(5, 4\), expected numbers"),
 }
 
@@ -114,14 +114,33 @@ def test_bad_channel_files(telemetry: Path, name: str) -> None:
         TelemanomSource(telemetry, "SMAP").columns("P-1")
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_values_that_are_not_finite_name_channel_and_first_step(telemetry: Path, value: float) -> None:
+def test_an_array_of_one_column_needs_no_second_axis(telemetry: Path) -> None:
+    np.save(telemetry / "train" / "P-1.npy", np.arange(5))
+    source = TelemanomSource(telemetry, "SMAP")
+    np.testing.assert_array_equal(source.series("P-1", "train"), np.arange(5.0)[:, None])
+    assert source.num_steps("P-1", "train") == 5 and source.columns("P-1") == ["telemetry value"]
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_values_that_are_no_readings_name_channel_column_and_first_step_where_they_are_used(
+    telemetry: Path, value: float
+) -> None:
     path = telemetry / "test" / "S-1.npy"
     series = np.load(path)
-    series[17, 1] = series[30, 0] = value
+    series[17, 1] = series[30, 1] = value
     np.save(path, series)
-    with pytest.raises(InputError, match=f"channel S-1 has {value} at step 17 .and 1 more steps"):
-        TelemanomSource(telemetry, "SMAP").series("S-1", "test")
+    found = TelemanomSource(telemetry, "SMAP").series("S-1", "test")
+    assert plain((0, 2, 2))(found).shape == (len(series), 3)  # nobody looks at column 1
+    with pytest.raises(InputError, match=f"channel S-1, column 1 has {value} at step 17 .and 1 more steps"):
+        plain((0, 1, 1))(found, "channel S-1")
+
+
+def test_nothing_measured_stays_nan(telemetry: Path) -> None:
+    path = telemetry / "test" / "S-1.npy"
+    series = np.load(path)
+    series[17:40, 0] = np.nan
+    np.save(path, series)
+    np.testing.assert_array_equal(TelemanomSource(telemetry, "SMAP").series("S-1", "test"), series)
 
 
 @pytest.mark.parametrize("name", ["/tmp/elsewhere", "../outside", "a/../../b", "C:\\\\x", ""])
@@ -143,8 +162,9 @@ def test_values_of_every_real_type_are_what_they_say(telemetry: Path, kind: str)
 
 def test_values_beyond_float32_are_refused(telemetry: Path) -> None:
     np.save(telemetry / "train" / "P-1.npy", np.full((50, 4), 1e200))
-    with pytest.raises(InputError, match=r"channel P-1 has 1e\+200 at step 0 .*no reading"):
-        TelemanomSource(telemetry, "SMAP").series("P-1", "train")
+    series = TelemanomSource(telemetry, "SMAP").series("P-1", "train")
+    with pytest.raises(InputError, match=r"channel P-1, column 2 has 1e\+200 at step 0 .*no reading"):
+        plain((2, 2, 2))(series, "channel P-1")
 
 
 def test_a_channel_missing_in_one_split(telemetry: Path) -> None:

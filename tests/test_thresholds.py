@@ -1,16 +1,12 @@
 """Thresholds against distributions whose tails are known, and alarms against loops."""
 
-import csv
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from evaluation.alarms import alarms_of, learn_threshold, peaks_over_threshold, write_alarms
-from metrics.events import Alarm
+from evaluation.alarms import alarms_of, learn_threshold, peaks_over_threshold
 
 
 @pytest.mark.parametrize(
@@ -90,13 +86,3 @@ def test_alarms_are_the_runs_above_the_threshold(values: list[int], threshold: i
         assert alarm.end == len(values) - 1 or values[alarm.end + 1] <= threshold
         covered |= set(range(alarm.start, alarm.end + 1))
     assert covered == {step for step, value in enumerate(values) if value > threshold}
-
-
-def test_alarms_as_csv(tmp_path: Path) -> None:
-    write_alarms(tmp_path / "alarms.csv", {"P-1": [Alarm(3, 9, 1.25), Alarm(20, 20, 2.0)], "S-1": []})
-    with (tmp_path / "alarms.csv").open(newline="") as file:
-        assert list(csv.reader(file)) == [
-            ["channel", "start", "end", "peak_score"],
-            ["P-1", "3", "9", "1.25"],
-            ["P-1", "20", "20", "2"],
-        ]

@@ -73,7 +73,7 @@ class Features:
 
     def channel_numbers(self, numbers: list[int]) -> Tensor:
         """The numbers (B,) of the channels that some pictures are of."""
-        found = [self.model.number(self.pictures.channels[number]) for number in numbers]
+        found = [self.model.place(self.pictures.channels[number]) for number in numbers]
         return torch.tensor(found, device=self.model.device)
 
     def by_channel(self) -> list[Sequence[Tensor]]:

@@ -31,16 +31,16 @@ def has_bfloat16() -> bool:
 class Model:
     """Extractor, pooling and density of one class, and what they were trained on.
 
-    `channels` are those that the density knows, in the order of their numbers, each at `num_scales` time scales;
-    `line` is for pictures of one row; `statistics` computes mean and deviation of the colours where neither settings
-    nor a checkpoint give them.
+    `channels` are those that it was trained on; the density knows `num_drawings` drawings, one or several of each
+    channel; `line` is for pictures of one row; `statistics` computes mean and deviation of the colours where neither
+    settings nor a checkpoint give them.
     """
 
     def __init__(
         self,
         config: Config,
         channels: list[str],
-        num_scales: int,
+        num_drawings: int,
         line: bool,
         statistics: Callable[[], tuple[Colours, Colours]],
         device: torch.device,
@@ -53,7 +53,7 @@ class Model:
         self.extractor = (extractor.as_line() if line else extractor).to(device)
         self.pool = make_pool(config.pool_type, line)
         torch.manual_seed(config.seed)
-        shape = DensityShape(self.extractor.num_features, len(channels) * num_scales, line)
+        shape = DensityShape(self.extractor.num_features, num_drawings, line)
         density: Density = DENSITIES[config.head](config, shape)
         if config.fleet_size:
             density = Tempered(density, Fleet(shape.num_features, config.fleet_size, config.fleet_offset))
@@ -75,17 +75,19 @@ class Model:
         """Take mean and deviation per colour as those of the training, unless they are known already."""
         self._recorded = self._recorded or statistics
 
-    def number(self, channel: str, scale: int = 0) -> int:
-        """The number of a channel at the `scale`-th time scale. InputError where the density does not know it."""
+    def place(self, channel: str) -> int:
+        """The place of a channel among those of the training. InputError where the density would have to know it."""
         if channel in self.channels:
-            return self.channels.index(channel) + len(self.channels) * scale
-        if not self.density.knows_channels:
+            return self.channels.index(channel)
+        own_units = self.config.scaling != "none"
+        if self.config.shared_density or not (self.density.knows_channels or own_units):
             return 0
         known = " ".join(self.channels[:10]) + (" .." if len(self.channels) > 10 else "")
         raise InputError(
-            f"channel {channel} was not in training ({known} were), but head = {self.config.head}, condition = "
-            f"{self.config.condition}, standardise = {self.config.standardise} knows each channel by itself. Train "
-            "with it, or with head = flow, condition = position or none, standardise = False."
+            f"channel {channel} was not in training ({known} were), and head = {self.config.head}, condition = "
+            f"{self.config.condition}, standardise = {self.config.standardise}, scaling = {self.config.scaling} knows "
+            "each channel by itself. Train with it; or, where all are recordings of the same thing, with "
+            "--shared-density: others can then be scored too."
         )
 
     def numbers(self, number: int, pictures: Tensor) -> Tensor:
@@ -98,8 +100,8 @@ class Model:
         return {"extractor_sha256": self.extractor_sha256, "img_mean": mean, "img_std": std}
 
     def state(self) -> dict[str, Any]:
-        """The density's content of a checkpoint, and what it was trained on."""
-        return {**self.density.state(), **self.facts(), "channels": self.channels}
+        """The density's content of a checkpoint, and what it stands on."""
+        return {**self.density.state(), **self.facts()}
 
     def load_state(self, path: Path, content: dict[str, Any]) -> None:
         """Take the content of a checkpoint, the original's too.

@@ -1,16 +1,47 @@
-"""The pooled pyramids of all training data, handed out in batches."""
+"""The pooled pyramids of all training data, one by one or in batches."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from detectors.msflow.pieces import PyramidMaker
 from models.densities.base import Batch, Density, Levels
 from runtime import distributed
+
+KEPT_BYTES = 1 << 30  # of pyramids that are kept in memory instead of being made again
+
+
+class Pyramids(Sequence):
+    """The pyramids (level l (N, C_l, H_l, W_l)) of `count` channels, made by `make` when they are asked for.
+
+    The first that fit into `KEPT_BYTES` are kept; a longer series costs time, not memory.
+    """
+
+    def __init__(self, make: Callable[[int], Levels], count: int) -> None:
+        self._make, self._count = make, count
+        self._kept: dict[int, Levels] = {}
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, number: int) -> Levels:
+        if not 0 <= number < self._count:
+            raise IndexError(number)
+        if number in self._kept:
+            return self._kept[number]
+        levels = self._make(number)
+        size = sum(level.nbytes for level in levels)
+        if self._bytes + size <= KEPT_BYTES:
+            self._kept[number] = levels
+            self._bytes += size
+        return levels
 
 
 class TrainingPyramids(ABC):
@@ -106,15 +137,47 @@ class LinePyramids(TrainingPyramids):
         return levels, offsets
 
 
-def training_pyramids(
-    maker: PyramidMaker, series: Sequence, batch_size: int, window: int, noise: float
-) -> TrainingPyramids:
-    """The pyramids of drawn training series (T, C); of a layout that can be cut in windows of `window` columns."""
+def series_pyramid(
+    maker: PyramidMaker, drawn: NDArray[np.floating], window: int, measured: NDArray[np.bool_] | None = None
+) -> Levels:
+    """The pyramid of a drawn training series (T, C), of a line continued to `window` columns at least.
+
+    Cells of a line that lie where hardly anything was `measured` (T,) are left out: what was drawn there is made up.
+    """
     if not maker.layout.cuttable:
-        channels = [maker.joined(list(maker.pieces(drawn))) for drawn in series]
+        return maker.joined(list(maker.pieces(drawn)))
+    levels = maker.joined(list(maker.pieces(drawn, window)))
+    if measured is None or measured.all():
+        return levels
+    kept = [_measured_cells(measured, level.shape[-1], s) for level, s in zip(levels, maker.strides, strict=True)]
+    return [level[..., torch.from_numpy(cells)] for level, cells in zip(levels, kept, strict=True)]
+
+
+def _measured_cells(measured: NDArray[np.bool_], cells: int, stride: int) -> NDArray[np.intp]:
+    """The cells, one every `stride` steps, with at least half of the steps around them measured; all if there are none.
+
+    Those behind the last step, where the line was continued, go by the steps that it was continued with.
+    """
+    continued = np.pad(measured, (stride // 2, max(cells * stride - len(measured), 0)), mode="symmetric")
+    around = continued[: cells * stride].reshape(cells, stride).mean(axis=1)
+    kept = np.flatnonzero(around >= 0.5)
+    return kept if len(kept) else np.arange(cells)
+
+
+def training_pyramids(
+    maker: PyramidMaker, channels: list[Levels], batch_size: int, window: int, noise: float
+) -> TrainingPyramids:
+    """The pyramids of all training series; of a layout that can be cut in windows of `window` columns."""
+    if not maker.layout.cuttable:
         return PicturePyramids(channels, maker.layout.rows_alike, batch_size, noise)
-    channels = [maker.joined(list(maker.pieces(drawn, window))) for drawn in series]
     return LinePyramids(channels, batch_size, noise, -(-window // maker.strides[-1]))
+
+
+def joined_channels(channels: list[Levels], line: bool) -> Levels:
+    """The pyramids of several channels as one: lines end to end, other pictures one after the other."""
+    if len(channels) == 1:
+        return channels[0]
+    return [torch.cat(level, dim=-1 if line else 0) for level in zip(*channels, strict=True)]
 
 
 def share_of_batch(size: int) -> tuple[Tensor, float]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from models.checkpoints import load_parts
@@ -65,7 +64,8 @@ class Density(nn.Module):
     def fit(self, pyramids: Sequence[Sequence[Tensor]], seed: int) -> None:
         """Learn what needs no training from the pooled training pyramid of every channel, level l (N, C_l, H_l, W_l).
 
-        `seed` decides what is chosen at random.
+        A pyramid may be made when it is asked for, so that not all need stand in memory: go through them in order, and
+        keep none. `seed` decides what is chosen at random.
         """
 
     def prepared(self, levels: Levels, channels: Tensor) -> Levels:
@@ -100,6 +100,27 @@ def places(level: Tensor) -> Tensor:
     return level.movedim(1, -1).flatten(0, -2)
 
 
-def mean_variance(level: int, pyramids: Sequence[Sequence[Tensor]]) -> Tensor:
-    """Mean variance of a feature of one level over all channels: the unit in which squared distances are told."""
-    return torch.cat([places(levels[level]) for levels in pyramids]).var(dim=0).mean().clamp_min(TINY)
+class Spread:
+    """Mean and variance of every feature of one level over all channels, put together channel by channel.
+
+    Chan, Golub & LeVeque, "Algorithms for Computing the Sample Variance", The American Statistician 37, 1983.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean: Tensor | float = 0.0
+        self.squares: Tensor | float = 0.0
+
+    def add(self, features: Tensor) -> None:
+        """Take more features (N, C) into account."""
+        more = len(features)
+        mean, variance = features.double().mean(dim=0), features.double().var(dim=0, correction=0)
+        total = self.count + more
+        distance = mean - self.mean
+        self.squares = self.squares + variance * more + distance.square() * (self.count * more / total)
+        self.mean = self.mean + distance * (more / total)
+        self.count = total
+
+    def unit(self) -> Tensor:
+        """The mean variance of a feature, a scalar: the unit in which squared distances are told."""
+        return (self.squares / max(self.count - 1, 1)).mean().float().clamp_min(TINY)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from models.checkpoints import load_parts
-from models.densities.base import TINY, Batch, Density, Levels, mean_variance
+from models.densities.base import TINY, Batch, Density, Levels, Spread, places
 from models.densities.memory import Memory
 
 
@@ -28,8 +28,23 @@ class Fleet(Memory):
 
     def fit(self, pyramids: Sequence[Sequence[Tensor]], seed: int) -> None:
         """Keep features of the pooled training pyramids of all channels."""
-        for level in range(len(pyramids[0])):
-            self.keep(level, 0, pyramids, mean_variance(level, pyramids), seed)
+        spreads: dict[int, Spread] = {}
+        for levels in pyramids:
+            for level, features in enumerate(map(places, levels)):
+                spreads.setdefault(level, Spread()).add(features)
+        chosen = {level: self.chosen(spread.count, seed) for level, spread in spreads.items()}
+        kept: dict[int, list[tuple[Tensor, Tensor]]] = {level: [] for level in spreads}
+        first = dict.fromkeys(spreads, 0)
+        for levels in pyramids:
+            for level, features in enumerate(map(places, levels)):
+                place = chosen[level] - first[level]
+                rank = torch.nonzero((place >= 0) & (place < len(features)))[:, 0]
+                kept[level].append((rank, features[place[rank].to(features.device)]))
+                first[level] += len(features)
+        for level, parts in kept.items():
+            order = torch.argsort(torch.cat([rank for rank, _ in parts]))
+            self.keep(level, 0, torch.cat([features for _, features in parts])[order.to(parts[0][1].device)])
+            setattr(self, f"unit_{level}", spreads[level].unit())
 
     def temper(self, energies: Levels, levels: Levels) -> Levels:
         """Energies (B, H_l, W_l) of a pooled pyramid (B, C_l, H_l, W_l), tempered."""

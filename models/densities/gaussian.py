@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.densities.base import Density, DensityShape, Levels, mean_variance, places
+from models.densities.base import Density, DensityShape, Levels, Spread, places
 
 
 class GaussianDensity(Density):
@@ -18,20 +18,22 @@ class GaussianDensity(Density):
 
     def __init__(self, num_channels: int, num_features: list[int], floor: float) -> None:
         super().__init__()
-        self.floor = floor
+        self.floor, self._levels = floor, range(len(num_features))
         for level, features in enumerate(num_features):
             self.register_buffer(f"mean_{level}", torch.zeros(num_channels, features))
             self.register_buffer(f"variance_{level}", torch.ones(num_channels, features))
 
     def fit(self, pyramids: Sequence[Sequence[Tensor]], seed: int = 0) -> None:
         """Learn from the pooled training pyramid of every channel, level l (N, C_l, H_l, W_l)."""
-        for level in range(len(pyramids[0])):
-            unit = mean_variance(level, pyramids)
-            for channel, levels in enumerate(pyramids):
+        spreads = [Spread() for _ in self._levels]
+        for channel, levels in enumerate(pyramids):
+            for level, spread in zip(self._levels, spreads, strict=True):
                 features = places(levels[level])
                 self.get_buffer(f"mean_{level}")[channel] = features.mean(dim=0)
-                variance = features.var(dim=0, correction=0) + self.floor**2 * unit
-                self.get_buffer(f"variance_{level}")[channel] = variance
+                self.get_buffer(f"variance_{level}")[channel] = features.var(dim=0, correction=0)
+                spread.add(features)
+        for level, spread in zip(self._levels, spreads, strict=True):
+            self.get_buffer(f"variance_{level}").add_(self.floor**2 * spread.unit())
 
     def standardised(self, levels: Levels, channels: Tensor) -> Levels:
         """Features (B, C_l, H_l, W_l) of channels (B,) less their mean, over their deviation."""

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.densities.base import Density, DensityShape, Levels, mean_variance, places
+from models.densities.base import Density, DensityShape, Levels, Spread, places
 
 
 class Memory(Density):
@@ -24,13 +24,13 @@ class Memory(Density):
             for bank in range(num_banks):
                 self.register_buffer(f"bank_{level}_{bank}", torch.zeros(0, features))
 
-    def keep(self, level: int, bank: int, pyramids: Sequence[Sequence[Tensor]], unit: Tensor, seed: int) -> None:
-        """Fill a level's bank with features of the pooled pyramids, level l (N, C_l, H_l, W_l), chosen by `seed`."""
-        features = torch.cat([places(levels[level]) for levels in pyramids])
-        random = torch.Generator().manual_seed(seed)
-        chosen = torch.randperm(len(features), generator=random)[: self.size].to(features.device)
-        setattr(self, f"bank_{level}_{bank}", features[chosen])
-        setattr(self, f"unit_{level}", unit)
+    def keep(self, level: int, bank: int, features: Tensor) -> None:
+        """Fill a level's bank with features (N, C)."""
+        setattr(self, f"bank_{level}_{bank}", features)
+
+    def chosen(self, count: int, seed: int) -> Tensor:
+        """Which of `count` features are kept, chosen by `seed`."""
+        return torch.randperm(count, generator=torch.Generator().manual_seed(seed))[: self.size]
 
     def distances(self, level: int, features: Tensor, bank: int) -> Tensor:
         """1/2 of the mean squared distance per feature to the nearest one kept: (C, H, W) -> (H, W), in units."""
@@ -45,10 +45,13 @@ class MemoryDensity(Memory):
 
     def fit(self, pyramids: Sequence[Sequence[Tensor]], seed: int) -> None:
         """Learn from the pooled training pyramid of every channel."""
-        for level in range(len(pyramids[0])):
-            unit = mean_variance(level, pyramids)
-            for channel, levels in enumerate(pyramids):
-                self.keep(level, channel, [levels], unit, seed)
+        spreads: dict[int, Spread] = {}
+        for channel, levels in enumerate(pyramids):
+            for level, features in enumerate(map(places, levels)):
+                self.keep(level, channel, features[self.chosen(len(features), seed).to(features.device)])
+                spreads.setdefault(level, Spread()).add(features)
+        for level, spread in spreads.items():
+            setattr(self, f"unit_{level}", spread.unit())
 
     def forward(
         self, levels: Levels, channels: Tensor, offsets: Levels | None = None, rows_alike: bool = False

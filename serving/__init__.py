@@ -1,0 +1,1 @@
+"""What was learnt, put to use: new data, Python programs, streams."""

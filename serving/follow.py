@@ -1,0 +1,172 @@
+"""A csv that grows, or the standard input, scored row by row: `--mode score --follow`.
+
+What was scored is appended to scores.csv and alarms.csv, and where it stands is kept in state.npz beside them, written
+after them. A run that was killed goes on from there: what was appended after the last state is cut off and made again,
+so that no row is lost and none stands there twice.
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from data.table.growing import GrowingTable
+from datasets import table_format
+from evaluation.frames import ALARM_COLUMNS, STEP_COLUMNS, csv_text, iso
+from runtime.errors import InputError
+from runtime.files import file_name, make_folder
+from serving.fitted import Fitted
+from serving.stream import Stream
+
+POLL = 0.5  # seconds between looks at a file that did not grow
+BLOCK = 1 << 22  # bytes that are read at once
+STDIN = "-"
+
+
+def follow(fitted: Fitted, data_path: str, forever: bool = True) -> Path:
+    """Score a file as it grows, until interrupted, or the standard input until it ends; returns the folder of results.
+
+    Without `forever` a file is scored to its end as it is, and the rest at the next call. Raises InputError for what
+    is no csv of the columns that were learnt.
+    """
+    if not data_path:
+        raise InputError("--follow: which file? Set --data-path to a csv, or to - for the standard input.")
+    path = Path(data_path)
+    if data_path != STDIN and not path.is_file():
+        raise InputError(f"{path}: does not exist, or is no file. --follow needs a csv that is written to.")
+    name = "stdin" if data_path == STDIN else path.stem
+    folder = fitted.folder / "followed" / file_name(name)
+    make_folder(folder)
+    following = Following(fitted, folder, str(path))
+    print(
+        f"Follows {name} from row {following.stream.rows}. A score comes {following.stream.latency} steps after its "
+        f"row, as it depends on so many.\nScores: {folder / 'scores.csv'}  Alarms: {folder / 'alarms.csv'}",
+        flush=True,
+    )
+    if data_path == STDIN:
+        for block in _whole_lines(sys.stdin.buffer):
+            following.take(block)
+        following.finish()
+    else:
+        _follow_file(path, following, forever)
+    return folder
+
+
+def _whole_lines(source: BufferedReader) -> Iterator[bytes]:
+    """Whole lines of a pipe, as many as have arrived; the last may lack its end."""
+    rest = b""
+    while block := source.read1(BLOCK):
+        whole, _, rest = (rest + block).rpartition(b"\n")
+        if whole:
+            yield whole + b"\n"
+    if rest:
+        yield rest + b"\n"
+
+
+def _follow_file(path: Path, following: "Following", forever: bool) -> None:
+    while True:
+        with path.open("rb") as file:
+            if path.stat().st_size < following.offset:
+                raise InputError(
+                    f"{path}: is shorter than what was read of it: it was replaced. Remove {following.folder} to begin "
+                    "anew."
+                )
+            file.seek(following.offset)
+            block = file.read(BLOCK)
+        whole = block.rfind(b"\n") + 1
+        if whole:
+            following.take(block[:whole])
+        elif len(block) == BLOCK:
+            raise InputError(f"{path}: has a line of more than {BLOCK} bytes. Check the file.")
+        elif not forever:
+            return
+        else:
+            time.sleep(POLL)
+
+
+class Following:
+    """A stream with the files it is written to, in one state."""
+
+    def __init__(self, fitted: Fitted, folder: Path, where: str) -> None:
+        self.folder = folder
+        self.stream: Stream = fitted.stream()
+        self.offset = 0  # bytes of the input that were taken
+        self._table = GrowingTable(table_format(fitted.config), where)
+        self._threshold = fitted.threshold(self.stream.channel)
+        self._alarm: dict[str, Any] | None = None  # the one that lasts
+        self._files = {"scores": folder / "scores.csv", "alarms": folder / "alarms.csv"}
+        self._state = folder / "state.npz"
+        if self._state.exists():
+            self._restore()
+        else:
+            for name, columns in (("scores", STEP_COLUMNS), ("alarms", ALARM_COLUMNS)):
+                self._files[name].write_text(",".join(columns) + "\n", encoding="utf-8")
+
+    def _restore(self) -> None:
+        more = self.stream.restore(self._state)
+        self.offset, self._alarm = more["offset"], more["alarm"]
+        self._table.restore(more["table"])
+        for name, path in self._files.items():
+            if not path.exists() or path.stat().st_size < more["sizes"][name]:
+                raise InputError(
+                    f"{path}: is shorter than when {self._state} was written. Remove the folder to begin anew."
+                )
+            with path.open("r+b") as file:
+                file.truncate(more["sizes"][name])
+
+    def take(self, block: bytes) -> None:
+        """Score whole lines, write what is told, then where the stream stands."""
+        rows = self._table.rows(block)
+        told = pd.DataFrame(columns=list(STEP_COLUMNS)) if rows is None else self.stream.push(rows)
+        self._write(told, self._ended(told, last=False))
+        self.offset += len(block)
+        self._save()
+
+    def finish(self) -> None:
+        """Tell the rest: the input has ended."""
+        told = self.stream.finish()
+        self._write(told, self._ended(told, last=True))
+        self._save()
+
+    def _ended(self, told: pd.DataFrame, last: bool) -> list[list[Any]]:
+        """The alarms that end in these steps, or with them; prints where one begins and ends."""
+        ended = []
+        for row in told[told["score"].notna()].itertuples():
+            time_of = None if pd.isna(row.time) else row.time
+            if row.alarm and self._alarm is None:
+                self._alarm = {"start": row.step, "start_time": iso(time_of), "peak": row.score, "columns": {}}
+                print(
+                    f"ALARM {row.channel} from {iso(time_of) or f'step {row.step}'}: {row.highest_column}", flush=True
+                )
+            if row.alarm and self._alarm is not None:
+                counts = self._alarm["columns"]
+                counts[row.highest_column] = counts.get(row.highest_column, 0) + 1
+                self._alarm |= {"end": row.step, "end_time": iso(time_of), "peak": max(self._alarm["peak"], row.score)}
+            elif self._alarm is not None:
+                ended.append(self._closed())
+        if last and self._alarm is not None:
+            ended.append(self._closed())
+        return ended
+
+    def _closed(self) -> list[Any]:
+        alarm, self._alarm = self._alarm, None
+        print(f"  until {alarm['end_time'] or alarm['end']}, peak {alarm['peak']:.4g}", flush=True)
+        column = max(alarm["columns"], key=alarm["columns"].get)
+        times = [alarm["start_time"], alarm["end_time"]]
+        return [self.stream.channel, alarm["start"], alarm["end"], alarm["peak"], *times, self._threshold, column]
+
+    def _write(self, told: pd.DataFrame, alarms: list[list[Any]]) -> None:
+        ended = pd.DataFrame(alarms, columns=list(ALARM_COLUMNS))
+        for name, frame in (("scores", told), ("alarms", ended)):
+            if len(frame):
+                with self._files[name].open("a", encoding="utf-8", newline="") as file:
+                    file.write(csv_text(frame, header=False))
+
+    def _save(self) -> None:
+        sizes = {name: path.stat().st_size for name, path in self._files.items()}
+        more = {"offset": self.offset, "alarm": self._alarm, "sizes": sizes, "table": self._table.state()}
+        self.stream.save(self._state, more)

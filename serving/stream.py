@@ -1,0 +1,183 @@
+"""Rows scored as they arrive, as they would be in one series."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from data.recording import Recording, with_gaps
+from data.source import ALL
+from detectors.base import Detector
+from drawing.gaps import SHORT
+from evaluation.frames import step_frame
+from evaluation.learnt import LearntScores
+from runs.rows import COLUMN_CELL
+from runtime.errors import InputError, warn
+from runtime.files import atomic_file
+
+KEPT = 4  # so many times what a score sees is kept of what came before, as it may be full of gaps
+
+
+class Stream:
+    """The rows of one channel, pushed as they arrive. A score is given as soon as nothing that comes can change it.
+
+    That is `latency` steps after the row: so far ahead does a score look. Memory is bounded: rows are kept for as long
+    as later scores depend on them. Rows that are not later than the last one are left out, and counted in `late`.
+    """
+
+    def __init__(self, detector: Detector, learnt: LearntScores, channel: str, step: pd.Timedelta | None) -> None:
+        if detector.reach is None:
+            raise InputError(
+                "a stream needs scores that depend on a part of the series only: --layout line, and no --condition "
+                "position or both."
+            )
+        self._detector, self._learnt, self.channel, self._step = detector, learnt, channel, step
+        config = learnt.config
+        self._reach = detector.reach
+        self._smoothed = config.smooth
+        ahead = 0 if config.trailing else config.smooth // 2
+        self.latency = self._reach + ahead + COLUMN_CELL
+        self.columns = learnt.known.get(channel) or next(iter(learnt.known.values()))
+        self._kept: Recording | None = None
+        self._begin = 0  # the step at which what is kept begins, a multiple of the detector's grid
+        self._given = 0  # steps whose scores were given
+        self.rows = 0  # data rows taken
+        self.late = 0
+
+    def push(self, rows: Any) -> pd.DataFrame:
+        """Take more rows, a DataFrame or an array (N, D); returns what can be told by now, as `Fitted.score` does.
+
+        Raises InputError for other columns than those that were learnt.
+        """
+        self._take(self._recording(rows))
+        return self._told(self._final())
+
+    def finish(self) -> pd.DataFrame:
+        """The scores of all that was pushed and not yet told: nothing more will come."""
+        return self._told(self._begin + (0 if self._kept is None else len(self._kept)))
+
+    def _recording(self, rows: Any) -> Recording:
+        """Rows as a recording with the columns that were learnt, in their order."""
+        where, times = f"channel {self.channel}: the stream", None
+        if isinstance(rows, pd.DataFrame):
+            stamps = rows.select_dtypes(["datetime", "datetimetz"]).columns
+            if isinstance(rows.index, pd.DatetimeIndex):
+                times = rows.index
+            elif len(stamps):
+                times = pd.DatetimeIndex(rows[stamps[0]])
+            missing = [name for name in self.columns if name not in rows.columns]
+            new = [name for name in rows.columns if name not in (*self.columns, *stamps)]
+            new = new if self._learnt.config.columns == ALL else []
+            for names, what in ((missing, "lacks"), (new, "has, as was not so in training,")):
+                if names:
+                    raise InputError(f"{where} {what} the column {', '.join(map(str, names))}.")
+            rows = rows[self.columns].to_numpy(dtype=np.float64, na_value=np.nan)
+        values = np.atleast_2d(np.asarray(rows, dtype=np.float64))
+        if values.ndim != 2 or values.shape[1] != len(self.columns):
+            raise InputError(
+                f"{where} has rows of shape {values.shape[1:]}, expected {len(self.columns)} columns: "
+                f"{', '.join(self.columns)}."
+            )
+        return Recording(values, self.columns, times, np.arange(len(values)), None)
+
+    def _take(self, new: Recording) -> None:
+        if self._kept is not None and (new.times is None) != (self._kept.times is None):
+            raise InputError(f"channel {self.channel}: some rows of the stream have times and some have none.")
+        if new.times is not None and len(new):
+            last = None if self._kept is None else self._kept.times[-1]
+            latest = np.maximum.accumulate(new.times.asi8)
+            later = np.append(True, latest[1:] > latest[:-1]) & (new.times.asi8 == latest)
+            if last is not None:
+                later &= new.times > last
+            if not later.all():
+                self.late += int((~later).sum())
+                warn(f"channel {self.channel}: rows of the stream that are not later than the last one are left out.")
+            new = new.take(later)
+        if not len(new):
+            return
+        new = Recording(new.values, new.columns, new.times, np.arange(self.rows, self.rows + len(new)), None)
+        self.rows += len(new)
+        if self._step is not None and new.times is not None:
+            if self._kept is None:
+                new = with_gaps(new, self._step)
+            else:
+                new = with_gaps(_joined(self._kept.take(slice(-1, None)), new), self._step).take(slice(1, None))
+        self._kept = new if self._kept is None else _joined(self._kept, new)
+
+    def _final(self) -> int:
+        """The step before which scores are final."""
+        if self._kept is None:
+            return 0
+        missing = np.isnan(self._kept.values)
+        total = len(missing)
+        # steps at the end of each column at which nothing was measured: what is drawn there may still change
+        open_gap = np.where(missing.all(axis=0), total, missing[::-1].argmin(axis=0))
+        # its first half is drawn from what lies before it, however long it becomes; a long one hides its end
+        settled = np.where(open_gap > SHORT, (open_gap + 1) // 2, 0)
+        bounded = (open_gap > 0) & (open_gap < total) & (settled < self._reach)
+        end = np.where(bounded, total - open_gap + settled, total).min(initial=total)
+        return self._begin + int(end) - self.latency
+
+    def _told(self, final: int) -> pd.DataFrame:
+        """Scores of the steps up to `final`, after which what is no longer needed is forgotten."""
+        if self._kept is None or final <= self._given:
+            return pd.DataFrame(columns=["channel", "step", "time", "score", "alarm", "highest_column"])
+        found = self._detector.scores(self.channel, self._kept.values)
+        scored = self._learnt.scored(self.channel, found.rows, found.of_columns, self._kept.times, self._kept.rows)
+        frame = step_frame(scored, self._begin)
+        told = frame[(frame["step"] >= self._given) & (frame["step"] < final)].reset_index(drop=True)
+        self._given = final
+        before = max(final - KEPT * self._reach - self._smoothed, 0) // self._detector.grid * self._detector.grid
+        if before > self._begin:
+            self._kept = self._kept.take(slice(before - self._begin, None))
+            self._begin = before
+        return told
+
+    def save(self, path: Path, more: dict[str, Any] | None = None) -> None:
+        """Write where the stream stands, and `more` that JSON can hold, to a .npz file: whole or not at all."""
+        facts = {
+            "channel": self.channel, "begin": self._begin, "given": self._given, "rows": self.rows, "late": self.late,
+            "columns": self.columns, "more": more or {},
+        }  # fmt: skip
+        arrays: dict[str, np.ndarray] = {"facts": np.array(json.dumps(facts))}
+        if self._kept is not None:
+            arrays |= {"values": self._kept.values, "data_rows": self._kept.rows}
+            if self._kept.times is not None:
+                facts["zone"] = None if self._kept.times.tz is None else str(self._kept.times.tz)
+                arrays |= {"times": self._kept.times.as_unit("ns").asi8, "facts": np.array(json.dumps(facts))}
+        with atomic_file(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays)
+
+    def restore(self, path: Path) -> dict[str, Any]:
+        """Go on where a stream was saved; returns the `more` it was saved with.
+
+        Raises InputError where the file is damaged, or of another channel or other columns.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                facts = json.loads(str(arrays["facts"]))
+                kept = {name: arrays[name] for name in arrays.files}
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"{path}: is no saved stream ({error}). Remove it to begin anew.") from error
+        if (facts["channel"], facts["columns"]) != (self.channel, self.columns):
+            raise InputError(
+                f"{path}: is of channel {facts['channel']} with the columns {', '.join(facts['columns'])}."
+            )
+        self._begin, self._given = facts["begin"], facts["given"]
+        self.rows, self.late = facts["rows"], facts["late"]
+        if "values" in kept:
+            times = None
+            if "times" in kept:
+                times = pd.to_datetime(kept["times"], unit="ns", utc=facts["zone"] is not None)
+                times = times if facts["zone"] is None else times.tz_convert(facts["zone"])
+            self._kept = Recording(kept["values"], self.columns, times, kept["data_rows"], None)
+        return facts["more"]
+
+
+def _joined(first: Recording, second: Recording) -> Recording:
+    """Two recordings of the same columns, one after the other."""
+    times = None if first.times is None else first.times.append(second.times)
+    values, rows = np.concatenate([first.values, second.values]), np.concatenate([first.rows, second.rows])
+    return Recording(values, first.columns, times, rows, None)
