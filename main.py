@@ -88,7 +88,8 @@ def _run_all(config: Config) -> None:
         weights = current.detector.weights
         print(f"{config.dataset} {task.class_name}  weights: {weights}  folder: {current.folder}")
         if config.mode != "test":
-            train(current)
+            if not train(current):
+                print("The detector is fitted: it needs no epochs.")
             print(f"Checkpoint: {current.folder / LAST}")
         if config.mode != "train":
             scores_folder, results[task.class_name] = test(current)

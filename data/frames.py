@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data.labels import LabelRow
+from data.recording import known_step
 from data.source import ALL
 from data.table.files import array_sheet, frame_sheet
 from data.table.format import AUTO, TableFormat
@@ -37,7 +38,7 @@ class FrameSource:
             where = f"{name}: channel {channel}" if isinstance(data, Mapping) else name
             reading = read_recording(_sheet(given, where), FOUND)
             cut = all_of(reading.recording, split, str(channel), where)
-            parts = parts_of(cut, (steps or {}).get(channel), keep_empty=not train)
+            parts = parts_of(cut, known_step(steps, str(channel)), keep_empty=not train)
             left_out = reading.left_out | dict.fromkeys(parts.empty, "no value")
             if left_out:
                 reasons = ", ".join(f"{column!r} ({reason})" for column, reason in left_out.items())

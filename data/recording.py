@@ -5,6 +5,7 @@ steps or more apart, the steps between them are there and empty. It needs these 
 what comes later. Jitter below half a step puts nothing in.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -90,6 +91,13 @@ def typical_step(times: pd.DatetimeIndex) -> pd.Timedelta:
     if len(distances) == 0:
         raise InputError(f"{len(times)} time stamps, none after the other, have no step between them.")
     return pd.Timedelta(max(int(np.median(distances)), 1), unit=times.unit)
+
+
+def known_step(steps: Mapping[str, pd.Timedelta] | None, channel: str) -> pd.Timedelta | None:
+    """The step of a channel among those known from training; one of another name has the step that all of them have."""
+    if steps and channel not in steps and len(set(steps.values())) == 1:
+        return next(iter(steps.values()))
+    return (steps or {}).get(channel)
 
 
 def with_gaps(recording: Recording, step: pd.Timedelta) -> Recording:

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from metrics.events import Alarm
 from runs.rows import COLUMN_CELL
+from runs.scores import ScoreFiles
 
 FEWEST = 0.1  # share of a column below which it is not named
 
@@ -25,7 +26,8 @@ class Causes:
             known = found if usual is None else usual
             with np.errstate(invalid="ignore"):
                 typical = np.array([np.median(x[np.isfinite(x)]) if np.isfinite(x).any() else 0.0 for x in known])
-            self._excess = np.nan_to_num(found - typical[:, None], nan=0.0).clip(min=0)
+            self._above = np.nan_to_num(found - typical[:, None], nan=-np.inf, neginf=-np.inf)
+            self._excess = self._above.clip(min=0)
 
     def shares(self, alarm: Alarm) -> list[tuple[str, float]]:
         """The columns that an alarm comes from with their shares, the highest first."""
@@ -36,13 +38,21 @@ class Causes:
         return [(self.names[n], float(shares[n])) for n in np.argsort(-shares, kind="stable") if shares[n] >= FEWEST]
 
     def highest(self, num_steps: int) -> list[str]:
-        """The column that has the most in every step's score, (num_steps,)."""
+        """The column that has the most beyond its usual in every step's score, (num_steps,)."""
         if self._excess is None:
             return [self.names[0] if len(self.names) == 1 else ""] * num_steps
-        cells = np.repeat(self._excess.argmax(axis=0), COLUMN_CELL)[:num_steps]
+        cells = np.repeat(self._above.argmax(axis=0), COLUMN_CELL)[:num_steps]
         return [self.names[number] for number in cells.tolist()]
 
 
 def in_words(shares: list[tuple[str, float]]) -> str:
     """Such as "current 72 %, voltage 15 %"."""
-    return ", ".join(f"{name} {share:.0%}".replace("%", " %") for name, share in shares[:3])
+    return ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares[:3])
+
+
+def usual_of(train: ScoreFiles, channel: str) -> NDArray[np.floating] | None:
+    """What the columns of a channel have in its training scores; of one that was not in training, in those of all."""
+    if channel in train.channels:
+        return train.of_columns(channel)
+    found = [columns for name in train.channels if (columns := train.of_columns(name)) is not None]
+    return np.concatenate(found, axis=1) if len({len(columns) for columns in found}) == 1 else None

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from evaluation.frames import Scored, iso
+from evaluation.frames import Scored
 from evaluation.judge import HEAVY, HEAVY_FACTOR, PARTS, POOLED, Labelled, Result, labelled_channels
 from metrics.table import columns
 
@@ -54,13 +54,17 @@ def print_alarms(scored: list[Scored], alarms: pd.DataFrame) -> None:
     print(f"Scored: {len(scored)} channel(s), {steps} steps. Alarms: {len(alarms)}, over {share:.1%} of the steps.")
     if not len(alarms):
         return
-    print(f"\n{'score':>9} {'x threshold':>11}  {'from':25} {'to':25} channel: columns")
+    zones = {str(channel.times.tz or "") for channel in scored if channel.times is not None}
+    zone = f" ({zones.pop()})" if len(zones) == 1 and zones != {""} else ""
+    print(f"\n{'score':>9} {'/limit':>7}  {'from' + zone:19} {'to':19} channel: columns")
     for alarm in alarms.sort_values("peak_score", ascending=False, kind="stable").head(SHOWN).itertuples():
-        times = pd.notna(alarm.start_time)
-        start, end = (iso(alarm.start_time), iso(alarm.end_time)) if times else (alarm.start, alarm.end)
+        start, end = (
+            f"step {step}" if pd.isna(time) else f"{time:%Y-%m-%d %H:%M:%S}"
+            for step, time in ((alarm.start, alarm.start_time), (alarm.end, alarm.end_time))
+        )
         above = f"{alarm.peak_score / alarm.threshold:.1f}" if alarm.threshold and alarm.threshold > 0 else "-"
         what = f"{alarm.channel}: {alarm.columns}" if alarm.columns else alarm.channel
-        print(f"{alarm.peak_score:9.4g} {above:>11}  {start!s:25} {end!s:25} {what}")
+        print(f"{alarm.peak_score:9.4g} {above:>7}  {start:19} {end:19} {what}")
     if len(alarms) > SHOWN:
         print(f"{'':>9} and {len(alarms) - SHOWN} more, with lower scores")
 

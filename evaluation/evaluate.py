@@ -11,10 +11,10 @@ from drawing.colours import TOGETHER
 from evaluation import BASELINES
 from evaluation.alarms import learns
 from evaluation.baselines import trivial_scores
-from evaluation.causes import Causes
+from evaluation.causes import Causes, usual_of
 from evaluation.cautions import cautions
 from evaluation.console import print_alarms, print_counts, print_headline, print_tables
-from evaluation.frames import Scored, alarm_frame, write_frames
+from evaluation.frames import Scored, alarm_frame, step_frame, write_frames
 from evaluation.judge import Labelled, Result, Scoring, judge, labelled_channels
 from evaluation.results import Evaluation, write_results
 from evaluation.time_steps import scores_of_steps
@@ -25,6 +25,8 @@ from runtime.errors import InputError, unknown_name, warn
 from runtime.files import atomic_file
 from runtime.progress import progress_bar
 from settings.config import Config
+
+MOST_STEPS = 5_000_000  # rows of timestep_scores.csv, about 300 MB
 
 
 def evaluate(scores_folder: Path, task: SeriesTask, config: Config, train_folder: Path | None = None) -> Evaluation:
@@ -61,6 +63,8 @@ def evaluate(scores_folder: Path, task: SeriesTask, config: Config, train_folder
         _save(scores_folder / "timestep_scores.npy", model.test)
         _save(scores_folder / "timestep_labels.npy", _written(labels, [len(scores) for scores in model.test]))
     write_frames(scores_folder / "alarms.csv", [alarms])
+    if config.dataset == "table" and task.trained:
+        _write_steps(scores_folder / "timestep_scores.csv", scored)
     if config.report:
         print(f"Report: {write_results(scores_folder, evaluation, task, config)}")
     if both_classes:
@@ -69,13 +73,22 @@ def evaluate(scores_folder: Path, task: SeriesTask, config: Config, train_folder
     return evaluation
 
 
+def _write_steps(path: Path, scored: list[Scored]) -> None:
+    """Write the scores of all steps as csv, unless it would be one that no program opens."""
+    num_steps = sum(len(channel.scores) for channel in scored)
+    if num_steps <= MOST_STEPS:
+        write_frames(path, (step_frame(channel) for channel in scored))
+    else:
+        print(f"{path}: is not written for {num_steps} steps. --save-npy keeps their scores, --mode score writes them.")
+
+
 def _scored(
     files: ScoreFiles, train: ScoreFiles | None, model: Scoring, thresholds: list[float | None], task: SeriesTask
 ) -> list[Scored]:
     """The model's scores with what else is known of the channels."""
     found = []
     for channel, scores, threshold in zip(model.channels, model.test, thresholds, strict=True):
-        usual = None if train is None else train.of_columns(channel)
+        usual = None if train is None else usual_of(train, channel)
         causes = Causes(task.source.columns(channel), files.of_columns(channel), usual)
         times, rows = task.source.times(channel, "test"), task.source.rows(channel, "test")
         found.append(Scored(channel, times, scores, threshold, causes, rows))

@@ -1,6 +1,6 @@
 """What the training scores of a run say about new scores: calibration, thresholds, and what columns usually have."""
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evaluation.alarms import learn_threshold, learns
-from evaluation.causes import Causes
+from evaluation.causes import Causes, usual_of
 from evaluation.frames import Scored
 from runs.rows import chosen_rows, time_step_scores
 from runs.scores import open_scores
@@ -32,7 +32,7 @@ class LearntScores:
         # the files are small beside the series, and a stream asks for them with every row
         self._rows = cache(self._read_rows)
         self.threshold = cache(self._threshold)
-        self._usual = cache(self._files.of_columns)
+        self._usual = cache(partial(usual_of, self._files))
 
     def _read_rows(self, channel: str) -> NDArray[np.floating]:
         """The training scores (rows, T) of a channel that count, or of all channels end to end."""

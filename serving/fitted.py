@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -44,7 +45,7 @@ class Fitted:
         self.config: Config = run.config
         self.columns: dict[str, list[str]] = run.known
         self._learnt = LearntScores(run.folder / "scores" / TRAIN_SCORES, run.config, run.known)
-        self._kept: tempfile.TemporaryDirectory | None = None  # the run's folder, where nobody has named one
+        self._kept: Scratch | None = None  # the run's folder, where nobody has named one
 
     @property
     def folder(self) -> Path:
@@ -102,7 +103,9 @@ class Fitted:
         channel = channel or self.channels[0]
         if channel not in self.columns and not self.config.shared_density:
             raise InputError(f"channel {channel} was not learnt. Known: {', '.join(self.columns)}.")
-        return Stream(self._run.detector, self._learnt, channel, self.steps.get(channel))
+        stream = Stream(self._run.detector, self._learnt, channel, self.steps.get(channel))
+        stream.owner = self
+        return stream
 
     def save(self, folder: str | Path) -> Path:
         """Write all that is needed to `load` it again into a folder, whole or not at all; returns the folder."""
@@ -127,6 +130,14 @@ class Fitted:
         return folder
 
 
+class Scratch:
+    """A temporary folder, removed with the last object that has it."""
+
+    def __init__(self) -> None:
+        self.name = tempfile.mkdtemp(prefix="msflow-")
+        weakref.finalize(self, shutil.rmtree, self.name, ignore_errors=True)
+
+
 def fit(
     data: Data, *, name: str = "series", recipe: str = "telemetry", folder: str | Path | None = None, **settings: Any
 ) -> Fitted:
@@ -138,7 +149,7 @@ def fit(
 
     Raises InputError for data and settings that cannot be.
     """
-    kept = None if folder else tempfile.TemporaryDirectory(prefix="msflow-")
+    kept = None if folder else Scratch()
     place = str(folder or kept.name)
     keywords = {"dataset": "table", **settings, "mode": "train", "work_dir": place}
     config = load_config(RECIPES / f"{recipe}.py", keywords=keywords)

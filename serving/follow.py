@@ -95,7 +95,7 @@ class Following:
         self.folder = folder
         self.stream: Stream = fitted.stream()
         self.offset = 0  # bytes of the input that were taken
-        self._table = GrowingTable(table_format(fitted.config), where)
+        self._table = GrowingTable(table_format(fitted.config), where, tuple(self.stream.columns))
         self._threshold = fitted.threshold(self.stream.channel)
         self._alarm: dict[str, Any] | None = None  # the one that lasts
         self._files = {"scores": folder / "scores.csv", "alarms": folder / "alarms.csv"}

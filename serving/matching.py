@@ -27,7 +27,7 @@ class Matched:
         if len(source.channels) == len(known) == 1 and not config.shared_density:
             self._names = dict(zip(known, source.channels, strict=True))
             learnt, new = next(iter(self._names.items()))
-            if learnt != new:
+            if learnt != new and source.origin != source.name:  # a file, not data in memory
                 note(f"{source.origin}: is scored as channel {learnt}, the only one that was learnt.")
         self.channels = self.untrained = list(self._names)
         for channel in self.channels:
@@ -48,6 +48,9 @@ class Matched:
             return
         missing = [name for name in learnt if name not in found]
         new = [name for name in found if name not in learnt] if self._config.columns == ALL else []
+        if new:  # what is always empty was left out of the training too
+            series = self._source.series(self._names[channel], "test")
+            new = [name for name in new if not np.isnan(series[:, found.index(name)]).all()]
         for names, what in ((missing, "lacks"), (new, "has, as was not so in training,")):
             if names:
                 raise InputError(

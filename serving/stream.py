@@ -1,11 +1,14 @@
 """Rows scored as they arrive, as they would be in one series."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from data.recording import Recording, with_gaps
 from data.source import ALL
@@ -39,6 +42,7 @@ class Stream:
         self._smoothed = config.smooth
         ahead = 0 if config.trailing else config.smooth // 2
         self.latency = self._reach + ahead + COLUMN_CELL
+        self.owner: Any = None  # what must live as long as the stream, for the files of `learnt`
         self.columns = learnt.known.get(channel) or next(iter(learnt.known.values()))
         self._kept: Recording | None = None
         self._begin = 0  # the step at which what is kept begins, a multiple of the detector's grid
@@ -69,7 +73,7 @@ class Stream:
                 times = pd.DatetimeIndex(rows[stamps[0]])
             missing = [name for name in self.columns if name not in rows.columns]
             new = [name for name in rows.columns if name not in (*self.columns, *stamps)]
-            new = new if self._learnt.config.columns == ALL else []
+            new = [name for name in new if self._learnt.config.columns == ALL and rows[name].notna().any()]
             for names, what in ((missing, "lacks"), (new, "has, as was not so in training,")):
                 if names:
                     raise InputError(f"{where} {what} the column {', '.join(map(str, names))}.")
@@ -83,14 +87,12 @@ class Stream:
         return Recording(values, self.columns, times, np.arange(len(values)), None)
 
     def _take(self, new: Recording) -> None:
-        if self._kept is not None and (new.times is None) != (self._kept.times is None):
-            raise InputError(f"channel {self.channel}: some rows of the stream have times and some have none.")
+        new = self._in_zone(new)
         if new.times is not None and len(new):
-            last = None if self._kept is None else self._kept.times[-1]
-            latest = np.maximum.accumulate(new.times.asi8)
-            later = np.append(True, latest[1:] > latest[:-1]) & (new.times.asi8 == latest)
-            if last is not None:
-                later &= new.times > last
+            latest = np.maximum.accumulate(new.times.asi8)  # NaT lies before all times
+            later = np.append(True, latest[1:] > latest[:-1]) & (new.times.asi8 == latest) & new.times.notna()
+            if self._kept is not None:
+                later &= new.times > self._kept.times[-1]
             if not later.all():
                 self.late += int((~later).sum())
                 warn(f"channel {self.channel}: rows of the stream that are not later than the last one are left out.")
@@ -106,19 +108,44 @@ class Stream:
                 new = with_gaps(_joined(self._kept.take(slice(-1, None)), new), self._step).take(slice(1, None))
         self._kept = new if self._kept is None else _joined(self._kept, new)
 
+    def _in_zone(self, new: Recording) -> Recording:
+        """New rows with their times in the zone of the first. InputError where only some have times, or a zone."""
+        if self._kept is None:
+            return new
+        if (new.times is None) != (self._kept.times is None):
+            raise InputError(f"channel {self.channel}: some rows of the stream have times and some have none.")
+        if new.times is None or new.times.tz == self._kept.times.tz:
+            return new
+        if new.times.tz is None or self._kept.times.tz is None:
+            raise InputError(f"channel {self.channel}: some times of the stream have a zone and some have none.")
+        return replace(new, times=new.times.tz_convert(self._kept.times.tz))
+
     def _final(self) -> int:
         """The step before which scores are final."""
         if self._kept is None:
             return 0
-        missing = np.isnan(self._kept.values)
-        total = len(missing)
-        # steps at the end of each column at which nothing was measured: what is drawn there may still change
-        open_gap = np.where(missing.all(axis=0), total, missing[::-1].argmin(axis=0))
+        end = min((self._settled(np.flatnonzero(column)) for column in ~np.isnan(self._kept.values.T)), default=0)
+        return self._begin + end - self.latency
+
+    def _settled(self, places: NDArray[np.intp]) -> int:
+        """The step of what is kept before which a column, measured at `places`, is drawn as it will stay.
+
+        What is drawn further in a gap than a score sees does not matter.
+        """
+        total = len(self._kept)
+        if not len(places):
+            return total
+        edges = np.append(-1, places)
+        length = np.diff(edges) - 1  # of the gap in front of each place
+        half = np.where(edges[:-1] < 0, length, np.where(length > SHORT, length // 2, 0))
+        half = np.minimum(half, self._reach)  # steps that are drawn from what lies behind the gap, as far again
+        end = np.min(places - half, where=places + half >= total, initial=total)
+        open_gap = total - 1 - places[-1]
         # its first half is drawn from what lies before it, however long it becomes; a long one hides its end
-        settled = np.where(open_gap > SHORT, (open_gap + 1) // 2, 0)
-        bounded = (open_gap > 0) & (open_gap < total) & (settled < self._reach)
-        end = np.where(bounded, total - open_gap + settled, total).min(initial=total)
-        return self._begin + int(end) - self.latency
+        settled = (open_gap + 1) // 2 if open_gap > SHORT else 0
+        if open_gap and settled < self._reach:
+            end = min(end, total - open_gap + settled)
+        return int(end)
 
     def _told(self, final: int) -> pd.DataFrame:
         """Scores of the steps up to `final`, after which what is no longer needed is forgotten."""
@@ -159,7 +186,7 @@ class Stream:
             with np.load(path, allow_pickle=False) as arrays:
                 facts = json.loads(str(arrays["facts"]))
                 kept = {name: arrays[name] for name in arrays.files}
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise InputError(f"{path}: is no saved stream ({error}). Remove it to begin anew.") from error
         if (facts["channel"], facts["columns"]) != (self.channel, self.columns):
             raise InputError(

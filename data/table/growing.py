@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from data.source import ALL
 from data.table.columns import roles_of
 from data.table.files import text_sheet
 from data.table.format import AUTO, TableFormat
@@ -16,16 +17,18 @@ from runtime.errors import InputError
 
 @dataclass
 class GrowingTable:
-    """The rows of a csv in blocks of whole lines, each read with the header and the row before it.
+    """The rows of a csv in blocks of whole lines, each read with the header and the two latest rows before it.
 
-    What the first block tells of the order of day and month, or of the unit of times, holds for all. `where` names the
-    file in messages.
+    What the first block tells of the order of day and month, or of the unit of times, and of which columns are values,
+    holds for all; where it is known which `columns` are wanted, these are read from the second block on. `where` names
+    the file in messages.
     """
 
     table_format: TableFormat
     where: str
+    columns: tuple[str, ...] = ()
     _header: bytes = b""
-    _last: bytes = b""
+    _last: bytes = b""  # with two rows of different times a block of one that comes again, or late, is read like others
     _begun: bool = False
 
     def rows(self, block: bytes) -> pd.DataFrame | None:
@@ -37,6 +40,7 @@ class GrowingTable:
         if not self._header:
             self._header, _, block = block.partition(b"\n")
             self._header += b"\n"
+        given = self._last.count(b"\n") if self._begun else 0
         lines = [line for line in io.BytesIO(self._last + block) if line.strip()]
         if len(lines) < 2:
             self._last = b"".join(lines)
@@ -58,18 +62,23 @@ class GrowingTable:
         if self.table_format.time_format == AUTO and roles.stamps is not None:
             self.table_format = replace(self.table_format, time_format=roles.stamps.settled)
         recording = read_recording(sheet, self.table_format).recording
+        if self.table_format.columns == ALL:
+            self.table_format = replace(self.table_format, columns=self.columns or tuple(recording.columns))
+        if sheet.decimal == ",":
+            self.table_format = replace(self.table_format, decimal=",")
         frame = pd.DataFrame(recording.values, columns=recording.columns, index=recording.times)
-        new = recording.rows >= int(self._begun)  # the row before was given already
-        self._last, self._begun = lines[-1], True
-        return frame[new]
+        self._last, self._begun = b"".join(lines[row] for row in recording.rows[-2:]), True
+        return frame[recording.rows >= given]
 
     def state(self) -> dict[str, Any]:
         """Where it stands, as JSON holds it."""
         texts = {"header": self._header.decode("latin-1"), "last": self._last.decode("latin-1")}
-        return {**texts, "time_format": self.table_format.time_format, "begun": self._begun}
+        found = {name: getattr(self.table_format, name) for name in ("time_format", "columns", "decimal")}
+        return {**texts, **found, "begun": self._begun}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a `state`."""
         self._header, self._last = state["header"].encode("latin-1"), state["last"].encode("latin-1")
-        self.table_format = replace(self.table_format, time_format=state["time_format"])
+        found = {"time_format": state["time_format"], "columns": tuple(state["columns"]), "decimal": state["decimal"]}
+        self.table_format = replace(self.table_format, **found)
         self._begun = state["begun"]

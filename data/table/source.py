@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data.labels import LabelRow
+from data.recording import known_step
 from data.table.files import read_sheet, stem_of
 from data.table.folder import Entry, channels_of, label_file_of
 from data.table.format import TableFormat
@@ -50,7 +51,11 @@ class TableSource:
         label_path = Path(table_format.label_file) if table_format.label_file else label_file_of(path)
         self._labels = None
         if label_path is not None:
-            self._labels = LabelFile(label_path, self.channels, table_format.time_format, table_format.encoding)
+            labels = LabelFile(label_path, self.channels, table_format.time_format, table_format.encoding)
+            if any(row for rows in labels.rows.values() for row in rows):
+                self._labels = labels
+            else:
+                note(f"{label_path}: names no interval, so nothing is taken for labelled.")
         self._kept: OrderedDict[str, Parts] = OrderedDict()
         self._facts: dict[str, Facts] = {}
         self._told: set[str] = set()
@@ -126,7 +131,7 @@ class TableSource:
             rows = training_rows(test.recording, chosen.train_until, chosen.time_format, test.where)
             cut = cut_at(test.recording, rows, channel, test.where)
         written = None if self._labels is None else self._labels.rows.get(channel, [])
-        parts = parts_of(cut, (self._steps or {}).get(channel), written, keep_empty=entry.untrained)
+        parts = parts_of(cut, known_step(self._steps, channel), written, keep_empty=entry.untrained)
         self._tell(trained, parts)
         return parts
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
 from torch import Tensor
 
 from data.pictures import Colours
@@ -26,7 +27,7 @@ from detectors.msflow.features import Features, PictureBatches
 from detectors.msflow.model import Model
 from detectors.msflow.pieces import LineMaker, PyramidMaker, make_maker
 from detectors.msflow.pyramids import Pyramids, joined_channels, series_pyramid, training_pyramids
-from drawing.colours import normalisation
+from drawing.colours import TOGETHER, normalisation
 from drawing.layouts import make_layout
 from drawing.steps import coarsen, refine
 from post_process import add_score_map, mul_score_map, picture_scores
@@ -37,6 +38,12 @@ from settings.effects import counting, score_name
 
 STEP_SHARE = 4  # pictures of a window begin a quarter of it apart
 MAPS_SHARE = 2  # .. in a test, half of it
+EDGE = 256  # steps that columns of their own are drawn beyond both ends
+CELLS_SEEN = 6  # cells on which an energy mostly depends
+CELLS_AT_EDGE = 1  # on which what is drawn beyond the end of a series tells most
+MADE_UP = 0.1  # share of them, from which on it is no evidence
+MADE_UP_FINEST = 0.6
+USUAL_ENERGY = 0.5  # of a place like those in training: 1/2 mean z^2
 
 
 class SeriesMSFlow(Model):
@@ -60,11 +67,15 @@ class SeriesMSFlow(Model):
         levels = range(1, len(self.extractor.num_features) + 1)
         self.rows = [level_row(level, scale) for scale in config.time_scales for level in levels]
         maker = self.maker(MAPS_SHARE)
+        self._strides = maker.strides
         self.grid = math.lcm(*config.time_scales) * maker.strides[-1]
         self.reach = self._reach(maker)
+        # drawn so far beyond the ends, by whole cells
+        own_columns = config.columns != TOGETHER and self.reach is not None
+        self._edges = -(-EDGE // self.grid) * self.grid if own_columns else 0
 
     def _reach(self, maker: PyramidMaker) -> int | None:
-        """Steps that a score sees: of the picture, the interpolation between cells, the colours and a filled gap."""
+        """Steps that a score sees: of the picture, the interpolation between cells, and the colours."""
         by_position = counting(self.config, ["condition"]) and self.config.condition in ("position", "both")
         if not isinstance(maker, LineMaker) or maker.context is None or by_position:
             return None
@@ -89,8 +100,8 @@ class SeriesMSFlow(Model):
             found = []
             for channel, drawing in parts[place]:
                 drawn = coarsen(self._normalised(channel, series[channel], drawing), scale)
-                measured = self.drawings.measured(series[channel], drawing)
-                found.append(series_pyramid(maker, drawn, config.train_window, coarsen(measured[:, None], scale)[:, 0]))
+                seen = ~self.drawings.made_up(series[channel], drawing)
+                found.append(series_pyramid(maker, drawn, config.train_window, coarsen(seen[:, None], scale)[:, 0]))
             return joined_channels(found, self.layout.cuttable)
 
         pyramids = Pyramids(pyramid, self.drawings.total * len(config.time_scales))
@@ -128,8 +139,32 @@ class SeriesMSFlow(Model):
         self.density.eval()
         for place, number in enumerate(self.drawings.numbers(known)):
             planes = self._normalised(known if self.drawings.shared else channel, series, place)
-            combined.add(self._energies(planes, number), self.drawings.measured(series, place))
+            energies = self._energies_beyond(planes, number) if self._edges else self._energies(planes, number)
+            self._discount(energies, self.drawings.made_up(series, place))
+            combined.add(energies, self.drawings.measured(series, place))
         return combined.scores()
+
+    def _energies_beyond(self, planes: NDArray[np.float64], number: int) -> NDArray[np.float32]:
+        """Energies of a drawing that goes on beyond both ends as in a mirror: an end is no event."""
+        beyond = np.pad(planes, ((self._edges, self._edges), (0, 0)), mode="reflect" if len(planes) > 1 else "edge")
+        return self._energies(beyond, number)[:, self._edges : self._edges + len(planes)]
+
+    def _discount(self, energies: NDArray[np.float32], made_up: NDArray[np.bool_]) -> None:
+        """Take energies (scales * levels, T) for usual ones where much of what they see was made up.
+
+        That is where nothing was measured, `made_up` (T,), and what is drawn beyond the ends.
+        """
+        if not (made_up.any() or self._edges):
+            return
+        num_steps = energies.shape[1]
+        to_end = np.minimum(np.arange(num_steps), np.arange(num_steps)[::-1])
+        strides = [scale * stride for scale in self.config.time_scales for stride in self._strides]
+        for row, stride in zip(energies, strides, strict=True):
+            share = uniform_filter1d(made_up.astype(np.float64), CELLS_SEEN * stride, mode="nearest")
+            # the finest sees least of a gap: it alone tells of the steps beside it
+            unknown = share > (MADE_UP if stride > min(strides) else MADE_UP_FINEST)
+            at_edge = (to_end < CELLS_AT_EDGE * stride) if self._edges else False
+            np.minimum(row, USUAL_ENERGY, out=row, where=unknown | at_edge)
 
     def _energies(self, planes: NDArray[np.float64], number: int) -> NDArray[np.float32]:
         """Energies (scales * levels, T) of a drawing (T, 3) with a number at the first time scale."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drawing.colours import TOGETHER, Drawing
+from drawing.gaps import made_up
 from drawing.scaling import Scaling, learn_scaling
 from runtime.errors import InputError
 from settings.config import Config
@@ -70,6 +71,10 @@ class Drawings:
     def measured(self, series: NDArray[np.float64], place: int) -> NDArray[np.bool_]:
         """Where all columns of a drawing were measured, (T,)."""
         return ~np.isnan(series[:, sorted(set(self.dims(place)))]).any(axis=1)
+
+    def made_up(self, series: NDArray[np.float64], place: int) -> NDArray[np.bool_]:
+        """Where any column of a drawing lies in a gap that nothing bridges, (T,)."""
+        return np.any([made_up(series[:, column]) for column in set(self.dims(place))], axis=0)
 
     def planes(self, channel: str, series: NDArray[np.float64], place: int) -> NDArray[np.float64]:
         """The colours (T, 3) of a drawing of a series (T, D), not normalised. Raises InputError as `Drawing` does."""

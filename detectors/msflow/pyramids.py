@@ -14,7 +14,7 @@ from detectors.msflow.pieces import PyramidMaker
 from models.densities.base import Batch, Density, Levels
 from runtime import distributed
 
-KEPT_BYTES = 1 << 30  # of pyramids that are kept in memory instead of being made again
+KEPT_BYTES = 1 << 28  # of pyramids that are kept in memory instead of being made again
 
 
 class Pyramids(Sequence):
@@ -138,22 +138,23 @@ class LinePyramids(TrainingPyramids):
 
 
 def series_pyramid(
-    maker: PyramidMaker, drawn: NDArray[np.floating], window: int, measured: NDArray[np.bool_] | None = None
+    maker: PyramidMaker, drawn: NDArray[np.floating], window: int, measured: NDArray[np.floating] | None = None
 ) -> Levels:
     """The pyramid of a drawn training series (T, C), of a line continued to `window` columns at least.
 
-    Cells of a line that lie where hardly anything was `measured` (T,) are left out: what was drawn there is made up.
+    Cells of a line that lie where hardly anything was `measured` (T,), 0 to 1, are left out: what was drawn there is
+    made up.
     """
     if not maker.layout.cuttable:
         return maker.joined(list(maker.pieces(drawn)))
     levels = maker.joined(list(maker.pieces(drawn, window)))
-    if measured is None or measured.all():
+    if measured is None or np.min(measured) == 1:
         return levels
     kept = [_measured_cells(measured, level.shape[-1], s) for level, s in zip(levels, maker.strides, strict=True)]
     return [level[..., torch.from_numpy(cells)] for level, cells in zip(levels, kept, strict=True)]
 
 
-def _measured_cells(measured: NDArray[np.bool_], cells: int, stride: int) -> NDArray[np.intp]:
+def _measured_cells(measured: NDArray[np.floating], cells: int, stride: int) -> NDArray[np.intp]:
     """The cells, one every `stride` steps, with at least half of the steps around them measured; all if there are none.
 
     Those behind the last step, where the line was continued, go by the steps that it was continued with.
