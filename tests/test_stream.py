@@ -13,7 +13,7 @@ import msflow
 from detectors.columns import ChannelScores, Combination
 from drawing.gaps import filled
 from evaluation.causes import Causes
-from evaluation.frames import STEP_COLUMNS, Scored, step_frame
+from evaluation.frames import STEP_COLUMNS, Scored, iso, step_frame
 from runs.rows import time_step_scores
 from runtime import errors
 from runtime.errors import InputError
@@ -221,6 +221,7 @@ def test_a_stream_goes_on_where_it_was_saved(fitted: msflow.Fitted, timed: bool,
         assert stream.restore(tmp_path / "state.npz") == {"turn": turn, "more": ["a", None]}
     for found, wanted in zip([*told, stream.finish()], [*expected, whole.finish()], strict=True):
         pd.testing.assert_frame_equal(found, wanted, check_dtype=False)
+        assert found["time"].map(iso).tolist() == wanted["time"].map(iso).tolist()  # in the same zone
     assert (stream.rows, stream.late) == (whole.rows, whole.late) == (len(new), 0)
 
 

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
 from torch import Tensor
 
 from data.pictures import Colours
@@ -23,6 +22,7 @@ from detectors.base import Maps, PictureMetrics
 from detectors.columns import ChannelScores, Combination
 from detectors.loop import Course
 from detectors.msflow.drawings import Drawings
+from detectors.msflow.evidence import discount
 from detectors.msflow.features import Features, PictureBatches
 from detectors.msflow.model import Model
 from detectors.msflow.pieces import LineMaker, PyramidMaker, make_maker
@@ -38,12 +38,7 @@ from settings.effects import counting, score_name
 
 STEP_SHARE = 4  # pictures of a window begin a quarter of it apart
 MAPS_SHARE = 2  # .. in a test, half of it
-EDGE = 256  # steps that columns of their own are drawn beyond both ends
-CELLS_SEEN = 6  # cells on which an energy mostly depends
-CELLS_AT_EDGE = 1  # on which what is drawn beyond the end of a series tells most
-MADE_UP = 0.1  # share of them, from which on it is no evidence
-MADE_UP_FINEST = 0.6
-USUAL_ENERGY = 0.5  # of a place like those in training: 1/2 mean z^2
+BEYOND = 256  # steps that columns of their own are drawn beyond both ends
 
 
 class SeriesMSFlow(Model):
@@ -67,12 +62,12 @@ class SeriesMSFlow(Model):
         levels = range(1, len(self.extractor.num_features) + 1)
         self.rows = [level_row(level, scale) for scale in config.time_scales for level in levels]
         maker = self.maker(MAPS_SHARE)
-        self._strides = maker.strides
+        self._strides = [scale * stride for scale in config.time_scales for stride in maker.strides]
         self.grid = math.lcm(*config.time_scales) * maker.strides[-1]
         self.reach = self._reach(maker)
         # drawn so far beyond the ends, by whole cells
         own_columns = config.columns != TOGETHER and self.reach is not None
-        self._edges = -(-EDGE // self.grid) * self.grid if own_columns else 0
+        self._beyond = -(-BEYOND // self.grid) * self.grid if own_columns else 0
 
     def _reach(self, maker: PyramidMaker) -> int | None:
         """Steps that a score sees: of the picture, the interpolation between cells, and the colours."""
@@ -92,7 +87,8 @@ class SeriesMSFlow(Model):
         config, series = self.config, {channel: train[channel] for channel in self.channels}
         self.drawings.learn(series)
         if "auto" in (config.img_mean, config.img_std):
-            self.record(normalisation([self._planes(c, series[c], k) for c in series for k in self._places(c)]))
+            drawn = [self.drawings.planes(c, series[c], k) for c in series for k in range(self.drawings.count(c))]
+            self.record(normalisation(drawn))
         maker, parts = self.maker(STEP_SHARE), self._drawn_by_number()
 
         def pyramid(number: int) -> list[Tensor]:
@@ -113,9 +109,6 @@ class SeriesMSFlow(Model):
             batches.prepare(self.density)
             course.train(self.density.trained, batches)
 
-    def _places(self, channel: str) -> range:
-        return range(len(self.drawings.numbers(channel)))
-
     def _drawn_by_number(self) -> list[list[tuple[str, int]]]:
         """The channels, and which of their drawings, that make up each number of the density."""
         parts: list[list[tuple[str, int]]] = [[] for _ in range(self.drawings.total)]
@@ -124,12 +117,9 @@ class SeriesMSFlow(Model):
                 parts[number].append((channel, place))
         return parts
 
-    def _planes(self, channel: str, series: NDArray[np.float64], place: int) -> NDArray[np.float64]:
-        return self.drawings.planes(channel, series, place)
-
     def _normalised(self, channel: str, series: NDArray[np.float64], place: int) -> NDArray[np.float64]:
         mean, std = self.normalisation()
-        return (self._planes(channel, series, place) - mean) / std
+        return (self.drawings.planes(channel, series, place) - mean) / std
 
     @torch.inference_mode()
     def scores(self, channel: str, series: NDArray[np.float64]) -> ChannelScores:
@@ -139,32 +129,15 @@ class SeriesMSFlow(Model):
         self.density.eval()
         for place, number in enumerate(self.drawings.numbers(known)):
             planes = self._normalised(known if self.drawings.shared else channel, series, place)
-            energies = self._energies_beyond(planes, number) if self._edges else self._energies(planes, number)
-            self._discount(energies, self.drawings.made_up(series, place))
+            energies = self._energies_beyond(planes, number) if self._beyond else self._energies(planes, number)
+            discount(energies, self._strides, self.drawings.made_up(series, place), ends=self._beyond > 0)
             combined.add(energies, self.drawings.measured(series, place))
         return combined.scores()
 
     def _energies_beyond(self, planes: NDArray[np.float64], number: int) -> NDArray[np.float32]:
         """Energies of a drawing that goes on beyond both ends as in a mirror: an end is no event."""
-        beyond = np.pad(planes, ((self._edges, self._edges), (0, 0)), mode="reflect" if len(planes) > 1 else "edge")
-        return self._energies(beyond, number)[:, self._edges : self._edges + len(planes)]
-
-    def _discount(self, energies: NDArray[np.float32], made_up: NDArray[np.bool_]) -> None:
-        """Take energies (scales * levels, T) for usual ones where much of what they see was made up.
-
-        That is where nothing was measured, `made_up` (T,), and what is drawn beyond the ends.
-        """
-        if not (made_up.any() or self._edges):
-            return
-        num_steps = energies.shape[1]
-        to_end = np.minimum(np.arange(num_steps), np.arange(num_steps)[::-1])
-        strides = [scale * stride for scale in self.config.time_scales for stride in self._strides]
-        for row, stride in zip(energies, strides, strict=True):
-            share = uniform_filter1d(made_up.astype(np.float64), CELLS_SEEN * stride, mode="nearest")
-            # the finest sees least of a gap: it alone tells of the steps beside it
-            unknown = share > (MADE_UP if stride > min(strides) else MADE_UP_FINEST)
-            at_edge = (to_end < CELLS_AT_EDGE * stride) if self._edges else False
-            np.minimum(row, USUAL_ENERGY, out=row, where=unknown | at_edge)
+        beyond = np.pad(planes, ((self._beyond, self._beyond), (0, 0)), mode="reflect" if len(planes) > 1 else "edge")
+        return self._energies(beyond, number)[:, self._beyond : self._beyond + len(planes)]
 
     def _energies(self, planes: NDArray[np.float64], number: int) -> NDArray[np.float32]:
         """Energies (scales * levels, T) of a drawing (T, 3) with a number at the first time scale."""

@@ -40,7 +40,7 @@ class Drawings:
     def numbers(self, channel: str) -> list[int]:
         """The numbers of the drawings of a known channel; those that share a density have the same."""
         names = list(self.known)
-        counts = [self._count(name) for name in names]
+        counts = [self.count(name) for name in names]
         first = 0 if self.shared else sum(counts[: names.index(channel)])
         return list(range(first, first + counts[0 if self.shared else names.index(channel)]))
 
@@ -48,9 +48,10 @@ class Drawings:
     def total(self) -> int:
         """How many drawings there are with a density of their own."""
         names = list(self.known)[:1] if self.shared else list(self.known)
-        return sum(self._count(name) for name in names)
+        return sum(self.count(name) for name in names)
 
-    def _count(self, channel: str) -> int:
+    def count(self, channel: str) -> int:
+        """How many drawings a known channel has."""
         return 1 if self._together else len(self.known[channel])
 
     def dims(self, place: int) -> tuple[int, ...]:
