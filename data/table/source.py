@@ -20,7 +20,7 @@ from data.table.reading import Reading, read_recording
 from data.table.split import training_rows
 from runtime.errors import note, unknown_name, warn
 
-CACHE = 2**30  # bytes of series that are kept
+CACHE = 2**28  # bytes of series that are kept
 
 
 @dataclass(frozen=True)
