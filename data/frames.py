@@ -5,14 +5,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from data.labels import LabelRow
 from data.recording import known_step
 from data.source import ALL
 from data.table.files import array_sheet, frame_sheet
 from data.table.format import AUTO, TableFormat
-from data.table.parts import Parts, all_of, parts_of
+from data.table.parts import Parts, PartsSource, all_of, parts_of
 from data.table.reading import read_recording
 from data.table.sheet import Sheet
 from runtime.errors import InputError, unknown_name, warn
@@ -22,7 +20,7 @@ FOUND = TableFormat(
 )
 
 
-class FrameSource:
+class FrameSource(PartsSource):
     """Channels in memory, all of them the training part (`train`) or all of them the test part.
 
     `data` is a DataFrame, an array (T,) or (T, D), or channels by name, each one of these; a single one is the channel
@@ -49,43 +47,11 @@ class FrameSource:
         self.channels = list(self._parts)
         self.untrained = [] if train else list(self._parts)
 
-    def series(self, channel: str, split: str) -> NDArray[np.float64]:
-        """The values (T, D), NaN where nothing was measured; no steps in the part that was not given."""
-        return self._known(channel).series[split].values
-
-    def num_steps(self, channel: str, split: str) -> int:
-        """The number of steps, gaps counted."""
-        return len(self._known(channel).series[split])
-
-    def columns(self, channel: str) -> list[str]:
-        """The names of the columns that are measured values; those of an array are column 0 and so on."""
-        return self._known(channel).series["test"].columns
-
-    def times(self, channel: str, split: str) -> pd.DatetimeIndex | None:
-        """When the steps were (T,), in the zone given, or None where they are only counted."""
-        return self._known(channel).series[split].times
-
-    def rows(self, channel: str, split: str) -> NDArray[np.integer]:
-        """The data rows (T,) that the steps are, -1 where one fills a gap."""
-        return self._known(channel).series[split].rows
-
-    def label_rows(self, channel: str) -> list[LabelRow] | None:
-        """The intervals of a label column of the test part, or None where there is none."""
-        return self._known(channel).label_rows
-
-    def unlabelled(self) -> list[str]:
-        """None beside `channels`: whether a channel is labelled, `label_rows` tells."""
-        return []
-
-    def step(self, channel: str) -> pd.Timedelta | None:
-        """The distance of rows by which gaps are measured; None without times."""
-        return self._known(channel).step
-
     def place(self, channel: str, split: str) -> str:
         """The name of the data and of the channel."""
         return self.name if self.channels == [self.name] else f"{self.name}: {channel}"
 
-    def _known(self, channel: str) -> Parts:
+    def _load(self, channel: str) -> Parts:
         if channel not in self._parts:
             raise unknown_name(f"channel of {self.name}", channel, self.channels)
         return self._parts[channel]

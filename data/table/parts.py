@@ -1,9 +1,11 @@
 """The training and the test part of a channel: without labelled anomalies in the first, gaps filled in both."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from data.labels import LabelRow
 from data.recording import Recording, typical_step, with_gaps
@@ -23,6 +25,16 @@ class Cut:
     first_row: int = 0  # row of the input at which the test part begins
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What stays known of a channel whose series is kept no longer."""
+
+    columns: list[str]
+    num_steps: dict[str, int]
+    step: pd.Timedelta | None
+    label_rows: list[LabelRow] | None
+
+
 @dataclass(frozen=True, eq=False)
 class Parts:
     """The series of a channel, and what is known about it."""
@@ -36,6 +48,56 @@ class Parts:
     def size(self) -> int:
         """Bytes."""
         return sum(part.values.nbytes + 8 * len(part) for part in self.series.values())
+
+    @property
+    def facts(self) -> Facts:
+        """All but the series."""
+        num_steps = {split: len(part) for split, part in self.series.items()}
+        return Facts(self.series["test"].columns, num_steps, self.step, self.label_rows)
+
+
+class PartsSource(ABC):
+    """A data source (data/source.py) of channels that are loaded as parts."""
+
+    @abstractmethod
+    def _load(self, channel: str) -> Parts:
+        """The parts of a channel. Raises InputError for an unknown one."""
+
+    def _known(self, channel: str) -> Facts:
+        """What is known of a channel."""
+        return self._load(channel).facts
+
+    def series(self, channel: str, split: str) -> NDArray[np.float64]:
+        """The values (T, D), NaN where nothing was measured; no steps in a part that is not there."""
+        return self._load(channel).series[split].values
+
+    def num_steps(self, channel: str, split: str) -> int:
+        """The number of steps, gaps counted."""
+        return self._known(channel).num_steps[split]
+
+    def columns(self, channel: str) -> list[str]:
+        """The names of the columns that are measured values; those of an array are column 0 and so on."""
+        return self._known(channel).columns
+
+    def times(self, channel: str, split: str) -> pd.DatetimeIndex | None:
+        """When the steps were (T,), in the zone given, or None where they are only counted."""
+        return self._load(channel).series[split].times
+
+    def rows(self, channel: str, split: str) -> NDArray[np.integer]:
+        """The data rows (T,) that the steps are, -1 where one fills a gap."""
+        return self._load(channel).series[split].rows
+
+    def label_rows(self, channel: str) -> list[LabelRow] | None:
+        """The rows of a label file, else the intervals of a label column; None where neither says anything."""
+        return self._known(channel).label_rows
+
+    def unlabelled(self) -> list[str]:
+        """None beside `channels`: whether a channel is labelled, `label_rows` tells."""
+        return []
+
+    def step(self, channel: str) -> pd.Timedelta | None:
+        """The typical distance of the training part's rows, by which gaps are measured; None without times."""
+        return self._known(channel).step
 
 
 def parts_of(

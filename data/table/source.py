@@ -2,20 +2,17 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from data.labels import LabelRow
 from data.recording import known_step
 from data.table.files import read_sheet, stem_of
 from data.table.folder import Entry, channels_of, label_file_of
 from data.table.format import TableFormat
 from data.table.labels import LabelFile
-from data.table.parts import Cut, Parts, all_of, cut_at, parts_of
+from data.table.parts import Cut, Facts, Parts, PartsSource, all_of, cut_at, parts_of
 from data.table.reading import Reading, read_recording
 from data.table.split import training_rows
 from runtime.errors import note, unknown_name, warn
@@ -23,17 +20,7 @@ from runtime.errors import note, unknown_name, warn
 CACHE = 2**28  # bytes of series that are kept
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What stays known of a channel whose series is kept no longer."""
-
-    columns: list[str]
-    num_steps: dict[str, int]
-    step: pd.Timedelta | None
-    label_rows: list[LabelRow] | None
-
-
-class TableSource:
+class TableSource(PartsSource):
     """The channels of a file or a folder, a data source (data/source.py).
 
     `steps` are the steps of channels that are known from training. Where they are given, every file is a test part as
@@ -61,38 +48,6 @@ class TableSource:
         self._told: set[str] = set()
         self._load(self.channels[0])
 
-    def series(self, channel: str, split: str) -> NDArray[np.float64]:
-        """The values (T, D), NaN where nothing was measured; no steps in the training part of an untrained channel."""
-        return self._load(channel).series[split].values
-
-    def num_steps(self, channel: str, split: str) -> int:
-        """The number of steps, gaps counted."""
-        return self._known(channel).num_steps[split]
-
-    def columns(self, channel: str) -> list[str]:
-        """The names of the columns that are measured values."""
-        return self._known(channel).columns
-
-    def times(self, channel: str, split: str) -> pd.DatetimeIndex | None:
-        """When the steps were (T,), in the zone of the file, or None where they are only counted."""
-        return self._load(channel).series[split].times
-
-    def rows(self, channel: str, split: str) -> NDArray[np.integer]:
-        """The data rows (T,) of the file that the steps are, -1 where one fills a gap."""
-        return self._load(channel).series[split].rows
-
-    def label_rows(self, channel: str) -> list[LabelRow] | None:
-        """The rows of the label file, else the intervals of the label column; None where neither says anything."""
-        return self._known(channel).label_rows
-
-    def unlabelled(self) -> list[str]:
-        """None beside `channels`: whether a channel is labelled, `label_rows` tells."""
-        return []
-
-    def step(self, channel: str) -> pd.Timedelta | None:
-        """The typical distance of the training part's rows, by which gaps are measured; None without times."""
-        return self._known(channel).step
-
     def place(self, channel: str, split: str) -> str:
         """The file, with the array and the part where it holds several."""
         entry = self._entries[channel]
@@ -111,8 +66,7 @@ class TableSource:
             raise unknown_name(f"channel of {self.origin}", channel, self.channels)
         if channel not in self._kept:
             parts = self._read(channel, self._entries[channel])
-            num_steps = {split: len(part) for split, part in parts.series.items()}
-            self._facts[channel] = Facts(parts.series["test"].columns, num_steps, parts.step, parts.label_rows)
+            self._facts[channel] = parts.facts
             self._kept[channel] = parts
             while len(self._kept) > 1 and sum(kept.size for kept in self._kept.values()) > CACHE:
                 self._kept.popitem(last=False)
