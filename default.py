@@ -47,7 +47,7 @@ recompute: bool = False  # [head=flow] compute the flows' blocks twice per train
 num_workers: FromZero[int] = 0  # [timestep_map=add mul, feature_cache=True] processes that load pictures; 0: none
 
 # Tables: data of your own, dataset = table; what is "auto" is found, and said
-train_until: Word = "0.5"  # [dataset=table] what trains of a file: a share, a number of rows, or the time of the next
+train_until: Word = "0.5"  # [dataset=table] what of a file trains: a share, a number of rows, or all before a time
 time_column: Word = "auto"  # [dataset=table] the column of time stamps, or none
 time_format: Word = "auto"  # [dataset=table] day-first, month-first, s, ms, us, ns (since 1970), or as %d.%m.%Y %H:%M
 label_column: Word = "auto"  # [dataset=table] the column that says which rows are anomalous, or none

@@ -142,7 +142,7 @@ def test_resume(place: Place, base: Outcome, half: Path) -> None:
 
 
 def test_eval_ckpt(place: Place, base: Outcome, half: Path) -> None:
-    for folder in ("own", "given", "missing"):
+    for folder in ("own", "given", "no checkpoint"):
         shutil.copytree(place.folder / "base", place.folder / folder)
     text = edited(place.text, mode="test")
     own = outcome(text, place.folder / "own")
@@ -152,7 +152,7 @@ def test_eval_ckpt(place: Place, base: Outcome, half: Path) -> None:
     given = outcome(edited(text, eval_ckpt=str(half / RUN / "last.pt")), place.folder / "given")
     assert given.code == 0
     assert all(given.scores[name] != own.scores[name] for name in maps)
-    missing = outcome(edited(text, eval_ckpt="nowhere/my.pt"), place.folder / "missing")
+    missing = outcome(edited(text, eval_ckpt="nowhere/my.pt"), place.folder / "no checkpoint")
     assert missing.code == 2
     assert missing.output.splitlines()[-1].startswith("error: nowhere/my.pt: no such checkpoint.")
     assert missing.scores == base.scores, "the scores that were there must stay"
