@@ -45,7 +45,9 @@ def evaluate(scores_folder: Path, task: SeriesTask, config: Config, train_folder
             f"{train_folder}: no training scores, so no threshold can be learnt and no alarm raised. "
             "Give one as a number: --threshold X."
         )
-    both_classes = labelled and print_counts(labels)
+    both_classes = labelled and print_counts(
+        [None if known is None else known[np.isfinite(s)] for known, s in zip(labels, model.test, strict=True)]
+    )
     # of what was learnt elsewhere there are no training series here, which trivial scores need
     scorings = [model, *(_trivial(task, model.channels, config) if labelled and task.trained else [])]
     results = _judge_all(scorings, labels, config)

@@ -71,9 +71,10 @@ def _metrics(evaluation: Evaluation, config: Config) -> dict:
     known = labelled_channels(evaluation.labels)
     told = _told(bool(known))
     parts = list(PARTS) if known else [POOLED]
+    measured = [evaluation.labels[n][np.isfinite(evaluation.model.test[n])] for n in known]
     counts = {
-        "num_steps": sum(len(evaluation.labels[number]) for number in known),
-        "num_anomalous": sum(int(evaluation.labels[number].sum()) for number in known),
+        "num_steps": sum(len(labels) for labels in measured),
+        "num_anomalous": sum(int(labels.sum()) for labels in measured),
     }
     return {
         "definitions": {column.name: column.definition for column in told},

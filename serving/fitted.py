@@ -47,6 +47,10 @@ class Fitted:
         self._learnt = LearntScores(run.folder / "scores" / TRAIN_SCORES, run.config, run.known)
         self._kept: Scratch | None = None  # the run's folder, where nobody has named one
 
+    def __repr__(self) -> str:
+        columns = sum(map(len, self.columns.values()))
+        return f"<msflow.Fitted: {len(self.columns)} channel(s), {columns} column(s), {self._run.detector.weights}>"
+
     @property
     def folder(self) -> Path:
         """The folder of the run."""
@@ -85,7 +89,7 @@ class Fitted:
 
     def _matched(self, data: Data) -> Matched:
         source = FrameSource(data, name="data", train=False, steps=self.steps)
-        return Matched(source, self.columns, self.config, "this detector")
+        return Matched(source, self.columns, self.config, "this detector", self.steps)
 
     def _scored(self, source: Matched) -> Iterator[Scored]:
         for channel in source.channels:
@@ -119,7 +123,7 @@ class Fitted:
 
         Returns the folder. Raises InputError as `score` does.
         """
-        matched = Matched(source, self.columns, self.config, str(self._run.folder))
+        matched = Matched(source, self.columns, self.config, str(self._run.folder), self.steps)
         task: SeriesTask = series_task(matched, self.config)
         run = replace(self._run, task=task)
         folder = self._run.folder / "scored" / file_name(name)

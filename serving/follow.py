@@ -41,7 +41,7 @@ def follow(fitted: Fitted, data_path: str, forever: bool = True) -> Path:
     name = "stdin" if data_path == STDIN else path.stem
     folder = fitted.folder / "followed" / file_name(name)
     make_folder(folder)
-    following = Following(fitted, folder, str(path))
+    following = Following(fitted, folder, "the standard input" if data_path == STDIN else str(path))
     print(
         f"Follows {name} from row {following.stream.rows}. A score comes {following.stream.latency} steps after its "
         f"row, as it depends on so many.\nScores: {folder / 'scores.csv'}  Alarms: {folder / 'alarms.csv'}",

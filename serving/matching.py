@@ -7,10 +7,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data.recording import known_step, typical_step
 from data.source import ALL, SeriesSource
 from drawing.colours import TOGETHER
-from runtime.errors import InputError, note
+from runtime.errors import InputError, note, warn
 from settings.config import Config
+
+OTHER_STEP = 1.25  # ratio of steps from which on they are told to differ
 
 
 class Matched:
@@ -20,7 +23,14 @@ class Matched:
     without a density, and for columns that are missing or new.
     """
 
-    def __init__(self, source: SeriesSource, known: Mapping[str, list[str]], config: Config, where: str) -> None:
+    def __init__(
+        self,
+        source: SeriesSource,
+        known: Mapping[str, list[str]],
+        config: Config,
+        where: str,
+        steps: Mapping[str, pd.Timedelta],
+    ) -> None:
         self._source, self._known, self._config = source, known, config
         self.name, self.origin = source.name, source.origin
         self._names = {channel: channel for channel in source.channels}
@@ -38,10 +48,31 @@ class Matched:
                     "with --shared-density: others can then be scored too."
                 )
             self._check_columns(channel, where)
+            self._check_step(channel, known_step(steps, channel))
+
+    def _check_step(self, channel: str, learnt: pd.Timedelta | None) -> None:
+        """Warn of rows that follow each other faster or slower than those in training."""
+        times, rows = self.times(channel, "test"), self.rows(channel, "test")
+        if learnt is None or times is None or rows is None or (rows >= 0).sum() < 2:
+            return
+        found = typical_step(times[rows >= 0])
+        if not 1 / OTHER_STEP < found / learnt < OTHER_STEP:
+            place = self.place(channel, "test")
+            warn(
+                f"{place}: rows are mostly {found} apart, but were {learnt} apart in training, and that is a step to "
+                f"the detector: what it sees is not what it has learnt. Resample to {learnt}, or train anew."
+            )
+
+    def _by_place(self, channel: str) -> bool:
+        """Whether the columns have no names, and are as many as were learnt: then they go by their place."""
+        found = self._source.columns(self._names[channel])
+        return found == [f"column {place}" for place in range(len(self.columns(channel)))]
 
     def _check_columns(self, channel: str, where: str) -> None:
         learnt, found = self.columns(channel), self._source.columns(self._names[channel])
         place = self._source.place(self._names[channel], "test")
+        if self._by_place(channel):
+            return
         if self._config.columns == TOGETHER:
             if len(found) < len(learnt):
                 raise InputError(f"{place}: has {len(found)} columns, but {len(learnt)} were learnt by {where}.")
@@ -65,7 +96,7 @@ class Matched:
     def series(self, channel: str, split: str) -> NDArray[np.float64]:
         """The values (T, D) in the order of the columns that were learnt."""
         series, found = self._source.series(self._names[channel], split), self._source.columns(self._names[channel])
-        if self._config.columns == TOGETHER:
+        if self._config.columns == TOGETHER or self._by_place(channel):
             return series
         return series[:, [found.index(name) for name in self.columns(channel)]]
 

@@ -27,9 +27,9 @@ DRAWN_BY = (
 )  # fmt: skip
 # what a continued training must have in common with the stopped one besides
 TRAINED_BY = (
-    "dataset", "seed", "input_size", "img_mean", "img_std", "weights", "condition", "c_conds", "parallel_blocks",
-    "batch_size", "sub_epochs", "lr", "lr_warmup_epochs", "lr_warmup_from", "lr_decay_milestones",
-    "lr_decay_gamma", "grad_clip", "train_window", "feature_noise", "amp",
+    "dataset", "train_until", "seed", "input_size", "img_mean", "img_std", "weights", "condition", "c_conds",
+    "parallel_blocks", "batch_size", "sub_epochs", "lr", "lr_warmup_epochs", "lr_warmup_from",
+    "lr_decay_milestones", "lr_decay_gamma", "grad_clip", "train_window", "feature_noise", "amp",
 )  # fmt: skip
 
 

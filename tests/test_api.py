@@ -176,9 +176,22 @@ def test_columns_that_are_missing_or_new(fitted: msflow.Fitted) -> None:
         fitted.score(new[["current"]])
     with pytest.raises(InputError, match="data: has, as was not so in training, the column flow"):
         fitted.score(new.assign(flow=1.0))
+    same(
+        fitted.score(new.to_numpy()).drop(columns="time"), fitted.score(new.reset_index(drop=True)).drop(columns="time")
+    )
     with pytest.raises(InputError, match="lacks the column current, heat, pressure"):
-        fitted.score(new.to_numpy())
+        fitted.score(new.to_numpy()[:, :2])
     same(fitted.score(new.assign(state="on")), fitted.score(new))  # what is no number was no column in training either
+
+
+def test_rows_at_another_pace_are_warned_of(fitted: msflow.Fitted, capsys: pytest.CaptureFixture) -> None:
+    new = faulty().dropna()
+    (learnt,) = fitted.steps.values()
+    times = pd.date_range("2026-05-01", periods=len(new), freq=learnt / 5, tz=new.index.tz)
+    fitted.score(new.set_index(times))
+    assert f"were {learnt} apart in training" in capsys.readouterr().err
+    fitted.score(new.set_index(pd.date_range("2026-05-01", periods=len(new), freq=learnt, tz=new.index.tz)))
+    assert "apart in training" not in capsys.readouterr().err
 
 
 def test_a_column_that_is_always_empty_is_no_new_one() -> None:
@@ -323,7 +336,8 @@ def test_a_label_column_is_judged_by_without_trivial_scores(run: Path, tmp_path:
     labelled = new.assign(anomaly=new.index.isin(new.index[FAULT]).astype(int))
     path = table(tmp_path, labelled, "labelled.csv")
     told = quietly("--mode", "score", "--run", str(run), "--data-path", path)
-    assert told.startswith("0\n") and "anomalous: 50, normal: 650" in told
+    scored = pd.read_csv(run / "scored" / "labelled" / "scores.csv")["score"].notna().sum()
+    assert told.startswith("0\n") and f"Time steps: {scored}, anomalous: 50, normal: {scored - 50}" in told
     assert "Time-step ROC AUC: 0.9" in told and "model " in told
     assert not any(name in told for name in ("position", "deviation", "nearest", "trivial"))
     metrics = json.loads((run / "scored" / "labelled" / "metrics.json").read_text())

@@ -35,7 +35,7 @@ FREE = {
     *("max_columns", "feature_cache", "meta_epochs", "top_k", "pro_eval", "vis_top_k", "save_npy", "report"),
     *("tensorboard", "wandb", "run", "follow", "combine", "combine_highest"),
     # how a table is read: of what it holds a checkpoint keeps the columns
-    *("train_until", "time_column", "time_format", "label_column", "label_file", "series_column", "missing"),
+    *("time_column", "time_format", "label_column", "label_file", "series_column", "missing"),
     *("delimiter", "decimal", "encoding"),
 }
 

@@ -356,3 +356,9 @@ def test_scores_of_a_followed_file_have_their_header_at_once(run: Path, tmp_path
     folder = follow(msflow.load(run), str(path), forever=False)
     assert (folder / "scores.csv").read_text() == ",".join(STEP_COLUMNS) + "\n"
     assert (folder / "alarms.csv").read_text() == ",".join(ALARM_COLUMNS) + "\n"
+
+
+def test_a_header_that_comes_again_is_no_row() -> None:
+    table = GrowingTable(FOUND, "the standard input")
+    assert len(table.rows(b"a,b\n1,2\n3,4\n5,6\n")) == 3
+    assert table.rows(b"a,b\n7,8\n").to_numpy().tolist() == [[7, 8]], "a logger was started again"

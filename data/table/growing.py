@@ -41,7 +41,9 @@ class GrowingTable:
             self._header, _, block = block.partition(b"\n")
             self._header += b"\n"
         given = self._last.count(b"\n") if self._begun else 0
-        lines = [line for line in io.BytesIO(self._last + block) if line.strip()]
+        # a logger that is started again prints its header again
+        header = self._header.strip()
+        lines = [line for line in io.BytesIO(self._last + block) if line.strip() not in (b"", header)]
         if len(lines) < 2:
             self._last = b"".join(lines)
             return None
