@@ -93,9 +93,9 @@ def judge(scoring: Scoring, labels: Labelled, options: Options) -> Result:
 
     Nor do steps at which nothing was measured.
     """
-    train = [None] * len(labels) if scoring.train is None else [scores[np.isfinite(scores)] for scores in scoring.train]
+    train = scoring.train or [None] * len(labels)
     measured = [np.isfinite(scores) for scores in scoring.test]
-    thresholds = [learn_threshold(options.threshold, scores) for scores in train]
+    thresholds = [learn_threshold(options.threshold, None if s is None else s[np.isfinite(s)]) for s in train]
     alarms = [alarms_of(*pair) for pair in zip(scoring.test, thresholds, strict=True)]
     alarmed = [None if t is None else scores > t for scores, t in zip(scoring.test, thresholds, strict=True)]
 
