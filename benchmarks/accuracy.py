@@ -22,6 +22,8 @@ from datasets import DATASETS, SeriesTask
 from detectors.run import open_run
 from detectors.scoring import test
 from evaluation import BASELINES
+from evaluation.alarms import Policy
+from evaluation.baselines import trivial_scores
 from evaluation.judge import PER_CHANNEL, POOLED, SECOND_HALF, Scoring, judge
 from evaluation.time_steps import scores_of_steps
 from metrics.metric import Options
@@ -29,6 +31,7 @@ from runs.folder import TRAIN_SCORES
 from runs.scores import open_scores
 from runtime.errors import exit_code
 from runtime.files import atomic_file
+from settings.config import Config
 from settings.flags import make_parser
 from settings.load import load_config
 from train import train
@@ -36,7 +39,7 @@ from train import train
 HERE = Path(__file__).parent
 DATASETS_HERE = ("smap", "msl")
 # cheap where only ranks count
-RANKS_ONLY = Options(threshold="q0.99", vus_window=0, bootstrap=0, point_adjust=False)
+RANKS_ONLY = Options(vus_window=0, bootstrap=0, point_adjust=False)
 ESCAPED_BAR = "\\|"
 COLUMNS = ((POOLED, "pooled"), (PER_CHANNEL, "per channel"), (SECOND_HALF, "second half"))
 
@@ -112,29 +115,31 @@ def run_row(row: Row, dataset: str, seed: int, arguments: argparse.Namespace) ->
     scores = open_scores(folder)
     found = scores_of_steps(scores, open_scores(folder / TRAIN_SCORES), task.source, config)
     facts = (row.name, dataset, seed, arguments.weights_name)
+    metrics = _metrics(Scoring(row.name, scores.channels, *found), task, config)
     command = f"uv run main.py --config {recipe} {' '.join(flags)}"
-    return Result(*facts, *_metrics(Scoring(row.name, scores.channels, *found), task), round(seconds, 1), command)
+    return Result(*facts, *metrics, round(seconds, 1), command)
 
 
-def _metrics(scoring: Scoring, task: SeriesTask) -> list[float]:
+def _metrics(scoring: Scoring, task: SeriesTask, config: Config) -> list[float]:
     """ROC AUC and average precision of each part of COLUMNS."""
     labels = [task.labels.steps(channel) for channel in scoring.channels]
-    parts = judge(scoring, labels, RANKS_ONLY).parts
+    parts = judge(scoring, labels, Policy.of(config), RANKS_ONLY).parts
     return [round(parts[part][metric], 4) for part, _ in COLUMNS for metric in ("roc_auc", "average_precision")]
 
 
 def trivial_rows(dataset: str, data_path: str) -> list[Result]:
     """The trivial scores of eval_smap_timestep.py."""
-    config = load_config(flags={"dataset": dataset, "data_path": data_path})
+    config = load_config(HERE.parent / f"configs/{dataset}_line.py", {"data_path": data_path})
     task = DATASETS[dataset].task(config)
     source, results = task.source, []
     for name, baseline in BASELINES.items():
         started = time.monotonic()
-        pairs = [baseline(source.series(c, "train"), source.series(c, "test")) for c in source.channels]
+        series = [(source.series(c, "train"), source.series(c, "test")) for c in source.channels]
+        pairs = [trivial_scores(baseline, *pair, None, config.smooth, config.trailing) for pair in series]
         scoring = Scoring(name, source.channels, [test for _, test in pairs], [train for train, _ in pairs])
         seconds = round(time.monotonic() - started, 1)
         command = f"uv run eval_smap_timestep.py --config configs/{dataset}_line.py"
-        results.append(Result(name, dataset, 0, "none", *_metrics(scoring, task), seconds, command))
+        results.append(Result(name, dataset, 0, "none", *_metrics(scoring, task, config), seconds, command))
     return results
 
 

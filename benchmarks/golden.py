@@ -99,8 +99,11 @@ def _between(before: np.ndarray, after: np.ndarray) -> float:
         return 0.0
     if before.shape != after.shape or before.dtype.kind != "f":
         return math.inf
-    scale = max(float(np.abs(before).max(initial=0)), np.finfo(np.float64).tiny)
-    return float(np.abs(before.astype(np.float64) - after).max(initial=0)) / scale or TOLERANCE
+    scored = np.isfinite(before)  # steps that were not measured or that were trained on have no score
+    if not np.array_equal(before[~scored], after[~scored], equal_nan=True) or not np.isfinite(after[scored]).all():
+        return math.inf
+    scale = max(float(np.abs(before[scored]).max(initial=0)), np.finfo(np.float64).tiny)
+    return float(np.abs(before[scored].astype(np.float64) - after[scored]).max(initial=0)) / scale or TOLERANCE
 
 
 def _between_values(before: Any, after: Any) -> float:

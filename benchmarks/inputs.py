@@ -9,21 +9,23 @@ NUM_STEPS = {"train": 2500, "test": 8000}  # about the median of SMAP
 NUM_COLUMNS = 25
 
 
-def write_telemetry(folder: Path, num_channels: int) -> Path:
+def write_telemetry(
+    folder: Path, num_channels: int, num_steps: dict[str, int] = NUM_STEPS, num_columns: int = NUM_COLUMNS
+) -> Path:
     """A folder in the published format: waves with noise, shifted for a tenth of each test series."""
     rng = np.random.default_rng(0)
     rows = ["chan_id,spacecraft,anomaly_sequences,class,num_values"]
-    start, end = NUM_STEPS["test"] * 6 // 10, NUM_STEPS["test"] * 7 // 10
+    start, end = num_steps["test"] * 6 // 10, num_steps["test"] * 7 // 10
     for number in range(num_channels):
         channel = f"C-{number + 1}"
-        for split, num_steps in NUM_STEPS.items():
-            series = rng.integers(0, 2, (num_steps, NUM_COLUMNS)).astype(np.float64)
-            series[:, 0] = np.sin(np.arange(num_steps) / rng.uniform(5, 50)) + 0.1 * rng.normal(size=num_steps)
+        for split, length in num_steps.items():
+            series = rng.integers(0, 2, (length, num_columns)).astype(np.float64)
+            series[:, 0] = np.sin(np.arange(length) / rng.uniform(5, 50)) + 0.1 * rng.normal(size=length)
             if split == "test":
                 series[start : end + 1, 0] += 0.5
             (folder / split).mkdir(parents=True, exist_ok=True)
             np.save(folder / split / f"{channel}.npy", series)
-        rows.append(f'{channel},SMAP,"[[{start}, {end}]]",[contextual],{NUM_STEPS["test"]}')
+        rows.append(f'{channel},SMAP,"[[{start}, {end}]]",[contextual],{num_steps["test"]}')
     (folder / "labeled_anomalies.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return folder
 

@@ -3,6 +3,7 @@
     uv run python -m benchmarks.speed                              everything: more than an hour on two cores
     uv run python -m benchmarks.speed --parts line growth          some parts; the others keep their place in the table
     uv run python -m benchmarks.speed --data-path data/smap        stretch and line on the real SMAP
+    uv run python -m benchmarks.speed compare --against 089e7b9 --smap data/smap --weights FILE     side_by_side.py
 
 Plain: the extractor in every step at full height, FrEIA 0.2's blocks with their dense permutations, float32, no cache.
 Ours: features once, permutations by index, channels-last, freed memory kept; in float32, and with amp. Both go through
@@ -29,6 +30,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks import side_by_side
 from benchmarks.inputs import write_pictures, write_telemetry
 from benchmarks.own_process import STEPS, Cost, cost_of
 from benchmarks.variants import Flags, flow_of, open_variant, return_freed_memory
@@ -308,6 +310,10 @@ def write_section(title: str, text: str) -> None:
 
 
 def _run(argv: list[str] | None) -> None:
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["compare"]:
+        write_section(*side_by_side.section(argv[1:]))
+        return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what to time (default: all)")
     parser.add_argument(

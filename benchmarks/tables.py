@@ -98,7 +98,7 @@ def _constant(steps: int, rng: Generator) -> Array:
 SENSORS: list[Callable[[int, Generator], Array]] = [_day, _duty, _levels, _counter, _noise, _quantised, _spiky, _day]
 
 
-def _fault(values: Array, kind: str, rng: Generator) -> Array:
+def fault(values: Array, kind: str, rng: Generator) -> Array:
     """A stretch (n,) of a sensor with something broken."""
     steps, size = len(values), rng.uniform(0.5, 1.2) * rng.choice([-1, 1])
     if kind == "offset":
@@ -130,7 +130,7 @@ def make_table(seed: int) -> tuple[pd.DataFrame, pd.DataFrame, NDArray[np.int8],
         first = int(begin + rng.integers(0, 300))
         steps = slice(first, first + int(rng.integers(40, 240)))
         sensor = int(rng.choice(varying))
-        clean[half + steps.start : half + steps.stop, sensor] = _fault(
+        clean[half + steps.start : half + steps.stop, sensor] = fault(
             clean[half + steps.start : half + steps.stop, sensor], str(kind), rng
         )
         labels[steps] = 1

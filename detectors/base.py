@@ -60,6 +60,12 @@ class Detector(Trained, Protocol):
         Raises InputError for a channel that it cannot score.
         """
 
+    def held_out(self, channel: str, series: NDArray[np.float64]) -> ChannelScores:
+        """Scores of a training series of a channel as if it were new: thresholds are learnt from them.
+
+        NaN where the detector has no way to tell, as where it was trained on the very steps.
+        """
+
 
 class PictureDetector(Trained, Protocol):
     """A detector of pictures by MSFlow's maps, or of channels that are drawn as one picture each."""

@@ -5,14 +5,12 @@ import shutil
 import subprocess
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import pandas as pd
-import timm
 import torch
-import torchvision
 
 from data.source import Labels, LearntSource
 from datasets import PictureTask, SeriesTask
@@ -86,7 +84,8 @@ class Run:
             "git_commit": _git_commit(),
             "versions": {
                 "python": platform.python_version(),
-                **{module.__name__: module.__version__ for module in (torch, torchvision, timm, np)},
+                "torch": torch.__version__,  # tells which build
+                **{name: version(name) for name in ("torchvision", "timm", "numpy")},
             },
         }
 

@@ -11,6 +11,7 @@ from data.source import SeriesSource
 from datasets import SeriesTask, picture_label
 from detectors.base import Detector, PictureMetrics
 from detectors.loop import Course
+from drawing.ranges import Ranges
 from runs.folder import column_file, level_map_file
 from runs.rows import channel_score, chosen_rows
 from runs.scores import write_samples
@@ -65,7 +66,8 @@ class SeriesWay:
         scores, numbers = {}, distributed.share_of(list(range(len(names))))
         with progress_bar(len(numbers), desc=f"Score {split}", unit="channel") as bar:
             for number in numbers:
-                found = self.detector.scores(names[number], task.source.series(names[number], split))
+                score = self.detector.scores if split == "test" else self.detector.held_out
+                found = score(names[number], task.source.series(names[number], split))
                 _save(level_map_file(folder, names[number]), found.rows)
                 if found.of_columns is not None:
                     _save(column_file(folder, names[number]), found.of_columns)
@@ -76,7 +78,12 @@ class SeriesWay:
             return {}, {}
         labels = [picture_label(task.labels, name, split) for name in names]
         places = [task.source.place(name, split) for name in names]
-        return {**write_samples(folder, places, names, labels, scores), "rows": self.detector.rows}, {}
+        told = {**write_samples(folder, places, names, labels, scores), "rows": self.detector.rows}
+        if split == "train":
+            told["training"] = {
+                name: Ranges.of(task.source.series(name, split), self.config.scaling).plain() for name in names
+            }
+        return told, {}
 
 
 def _save(path: Path, array: NDArray) -> None:

@@ -1,60 +1,139 @@
-"""From time-step scores to alarms: thresholds learnt from training scores, never from test labels."""
+"""From time-step scores to alarms, the same for a whole series and for one that goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import genpareto
 
-from metrics.events import Alarm, intervals_of
+from evaluation.thresholds import Learnt, is_number, root
+from evaluation.watch import Watch
+from metrics.events import Alarm
+from settings.config import Config
 
-POT_START = 0.98  # quantile of the training scores from which on the tail is fitted (Siffer et al., section 4.3)
-POT_RISK = 1e-4  # probability of a higher score on normal data
-POT_FEWEST = 10  # scores in the tail, below which none is fitted
-
-
-def learns(rule: str) -> bool:
-    """Whether the rule learns from training scores."""
-    return rule == "pot" or rule.startswith("q")
+HISTORY = 10_000  # measured steps that a causal policy looks back over
 
 
-def learn_threshold(rule: str, train_scores: NDArray[np.floating] | None) -> float | None:
-    """The threshold that `rule` makes of training scores (T,); scores above it are alarms.
+@dataclass(frozen=True)
+class Policy:
+    """When scores become alarms: settings of the same names in default.py.
 
-    `rule` is a number, taken as it is; q and a number such as q0.99, that quantile of the training scores; or pot,
-    peaks over threshold. None where there are no scores to learn from.
+    `factor` multiplies the thresholds, to try others than those that were learnt.
     """
-    if not learns(rule):
-        return float(rule)
-    if train_scores is None or not len(train_scores):
-        return None
-    return peaks_over_threshold(train_scores) if rule == "pot" else float(np.quantile(train_scores, float(rule[1:])))
+
+    threshold: str
+    risk: float
+    contrast: float
+    release: float
+    join: int
+    least_length: int
+    prune: float
+    cool_down: int
+    moved_after: int
+    drift: int
+    causal: bool
+    factor: float = 1.0
+
+    @classmethod
+    def of(cls, config: Config) -> Policy:
+        """That of the settings."""
+        return cls(**{name: getattr(config, name) for name in cls.__dataclass_fields__ if name != "factor"})
 
 
-def peaks_over_threshold(train_scores: NDArray[np.floating], risk: float = POT_RISK) -> float:
-    """The score that normal data exceed with probability `risk`.
+def raise_alarms(
+    scores: NDArray[np.floating],
+    learnt: Learnt,
+    policy: Policy,
+    thresholds: NDArray[np.floating] | None = None,
+) -> tuple[list[Alarm], NDArray[np.bool_]]:
+    """The alarms in the scores (T,) of a channel, in time order, and which steps keep one going (T,).
 
-    Siffer et al., "Anomaly Detection in Streams with Extreme Value Theory", KDD 2017, section 3.2: a generalised
-    Pareto distribution (shape g, scale s) is fitted to the excesses over a high quantile t, and
-    z = t + s / g ((risk n / n_t)^-g - 1), n scores in all, n_t of them above t. With too few different scores above t
-    to fit anything it is the highest training score.
+    None without a threshold; `thresholds` (T,) are taken instead where it is not the same at every step. Steps at which
+    nothing was measured (NaN) start and end no alarm, and do not cut one in two.
     """
-    start = float(np.quantile(train_scores, POT_START))
-    excesses = train_scores[train_scores > start] - start
-    if len(np.unique(excesses)) < POT_FEWEST:
-        return float(train_scores.max())
-    scale = float(excesses.mean())  # fitted in units of their mean, so that the size of the scores does not matter
-    shape, _, spread = genpareto.fit(excesses / scale, floc=0)
-    tail = len(excesses) / len(train_scores)
-    return start + scale * float(genpareto.isf(min(risk / tail, 1), shape, scale=spread))
+    going = np.zeros(len(scores), dtype=bool)
+    if learnt.threshold is None:
+        return [], going
+    steps = np.flatnonzero(np.isfinite(scores))
+    watch = Watch(policy, learnt)
+    floors = np.full(len(steps), learnt.threshold) if thresholds is None else thresholds[steps]
+    going[steps] = watch.push(root(scores[steps]), *limits(scores[steps], floors, learnt.usual, policy), steps)
+    alarms = watch.finish()
+    if not policy.causal:
+        alarms = _pruned(alarms, scores, watch.moved, policy.prune)
+    return alarms, going & under_alarm(alarms, len(scores))
 
 
-def alarms_of(scores: NDArray[np.floating], threshold: float | None) -> list[Alarm]:
-    """The runs of steps whose scores (T,) lie above the threshold; none without one.
+def limits(
+    scores: NDArray[np.floating],
+    thresholds: NDArray[np.floating],
+    usual: float | None,
+    policy: Policy,
+    before: NDArray[np.floating] | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Roots of the scores that each of some measured steps (T,) must exceed to start an alarm and to go on, (T,) each.
 
-    Steps at which nothing was measured (NaN) start and end no alarm, and do not cut one in two.
+    It is the learnt one of `thresholds` (T,), unless somebody has set it; but to start at least
+    - median + contrast (maximum - median) of the series: where the level has moved since training, only what stands
+      out from the new one is worth an alarm. (Hundman et al., KDD 2018, section 3.2, also choose a threshold by the
+      series that is judged.) To go on, a share `release` of that way is enough. A causal policy takes median and
+      maximum of the steps up to each, of `before` (N,) too.
+    - the threshold, as far above the median of the last `drift` steps as it lies above the `usual` score: what changes
+      slowly is no event.
     """
-    if threshold is None:
-        return []
-    measured = np.flatnonzero(np.isfinite(scores))
-    found = scores[measured]
-    runs = intervals_of(found > threshold, [len(found)]).tolist()
-    return [Alarm(int(measured[a]), int(measured[b]), float(found[a : b + 1].max())) for a, b in runs]
+    distances, past = root(scores), np.zeros(0) if before is None else root(before)
+    learnt = root(thresholds)
+    start = go_on = learnt
+    if not is_number(policy.threshold) and len(scores):
+        if policy.contrast:
+            median, highest = _middle_and_top(distances, past, policy.causal)
+            way = policy.contrast * (highest - median)
+            start = np.maximum(start, median + way)
+            go_on = np.minimum(np.maximum(go_on, median + policy.release * way), start)
+        if policy.drift and usual is not None:
+            level = float(root(np.array(usual)))
+            known = pd.Series(np.concatenate([np.full(policy.drift, level), past, distances]))
+            latest = known.rolling(policy.drift).median().shift(1).to_numpy()[policy.drift + len(past) :]
+            start = np.maximum(start, learnt + np.maximum(latest - level, 0))
+    return start * np.sqrt(policy.factor), go_on * np.sqrt(policy.factor)
+
+
+def _middle_and_top(
+    distances: NDArray[np.float64], past: NDArray[np.float64], causal: bool
+) -> tuple[NDArray[np.float64] | float, NDArray[np.float64] | float]:
+    """Median and maximum of a series, or of what is known of it at each of its steps."""
+    if not causal:
+        return np.median(distances), distances.max()
+    seen = pd.Series(np.concatenate([past, distances])).rolling(HISTORY, min_periods=1)
+    return seen.median().to_numpy()[len(past) :], seen.max().to_numpy()[len(past) :]
+
+
+def _pruned(
+    alarms: list[Alarm], scores: NDArray[np.floating], moved: list[tuple[int, int]], least: float
+) -> list[Alarm]:
+    """The alarms whose peaks stand out: from the highest on, the last that is a share `least` above the next and those
+    before it. The lowest is compared with the highest score outside all alarms and
+    where the level had not `moved`, steps from and before.
+
+    Hundman et al., KDD 2018, section 3.3; here of the scores' roots.
+    """
+    if not alarms or not least:
+        return alarms
+    outside = np.where(np.isfinite(scores), scores, -np.inf)
+    for start, stop in [*((alarm.start, alarm.end + 1) for alarm in alarms), *moved]:
+        outside[start:stop] = -np.inf
+    ranked = sorted(alarms, key=lambda alarm: -alarm.peak)
+    peaks = root(np.array([alarm.peak for alarm in ranked] + [max(outside.max(), 0.0)]))
+    stands_out = np.flatnonzero(peaks[:-1] - peaks[1:] > least * np.abs(peaks[:-1]))
+    kept = ranked[: stands_out[-1] + 1] if len(stands_out) else []
+    return sorted(kept, key=lambda alarm: alarm.start)
+
+
+def under_alarm(alarms: list[Alarm], num_steps: int) -> NDArray[np.bool_]:
+    """Whether each step lies in an alarm, (T,)."""
+    covered = np.zeros(num_steps, dtype=bool)
+    for alarm in alarms:
+        covered[alarm.start : alarm.end + 1] = True
+    return covered

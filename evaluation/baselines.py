@@ -10,10 +10,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
-from sklearn.neighbors import NearestNeighbors
 
 from drawing.gaps import filled
 from drawing.scaling import learn_scaling
+from runs.rows import moving_mean
 
 Series = NDArray[np.floating]
 TrainAndTest = tuple[Series, Series]
@@ -23,12 +23,17 @@ MIN_SPREAD = 0.05  # of the published scale [-1, 1]; a value that is constant in
 RANGE_WINDOW = 64  # steps of the moving average
 MATCH_WINDOW = 32  # steps of a window that is looked up among the training windows
 MOST_WINDOWS = 10_000  # training windows that are looked up; of more, as many at equal distances
+BLOCK = 256  # windows that are looked up at a time
 
 
-def trivial_scores(baseline: Baseline, train: Series, test: Series, scaling: str | None) -> TrainAndTest:
+def trivial_scores(
+    baseline: Baseline, train: Series, test: Series, scaling: str | None, smooth: int = 1, trailing: bool = False
+) -> TrainAndTest:
     """Scores by a baseline of series with gaps, (T, D): NaN where nothing was measured.
 
-    With a `scaling` they are the mean over the columns, each in that unit; else those of the series as it is.
+    With a `scaling` they are the mean over the columns, each in that unit; else those of the series as it is. The
+    distance to the nearest window, the only one that jumps from step to step as a model's scores do, is averaged over
+    `smooth` steps as those are, around each or up to it (`trailing`): without, it would look worse than it is.
     """
     if scaling is None:
         found = baseline(_filled(train), _filled(test))
@@ -37,10 +42,11 @@ def trivial_scores(baseline: Baseline, train: Series, test: Series, scaling: str
         scaled = _filled(units(train)), _filled(units(test))
         columns = [baseline(scaled[0][:, [n]], scaled[1][:, [n]]) for n in range(train.shape[1])]
         found = tuple(np.mean([column[split] for column in columns], axis=0) for split in (0, 1))
-    return tuple(
+    known = tuple(
         np.where(np.isnan(series).all(axis=1), np.nan, scores)
         for scores, series in zip(found, (train, test), strict=True)
     )
+    return tuple(moving_mean(scores, smooth, trailing) for scores in known) if baseline is nearest_window else known
 
 
 def _filled(series: Series) -> Series:
@@ -83,26 +89,44 @@ def nearest_window(train: Series, test: Series) -> TrainAndTest:
     length = min(MATCH_WINDOW, len(train) // 3, len(test))
     if length < 1:
         return np.zeros(len(train)), np.zeros(len(test))
-    known = np.lib.stride_tricks.sliding_window_view(train[:, 0], length)
-    asked = np.lib.stride_tricks.sliding_window_view(test[:, 0], length)
-    distance = _to_nearest(known, asked)
-    return _per_step(_leave_overlapping_out(known, length), len(train)), _per_step(distance, len(test))
+    known, asked = (np.lib.stride_tricks.sliding_window_view(x[:, 0], length) for x in (train, test))
+    places = np.arange(0, len(known), -(-len(known) // MOST_WINDOWS))
+    looked_up = known[places]
+    of_train = _to_nearest(looked_up, known, places)
+    # where nothing changes, as in a command or a sensor that rests, one window stands for all
+    new = _unlike_the_last(asked)
+    of_test = _to_nearest(looked_up[_unlike_the_last(looked_up)], asked[new])[np.cumsum(new) - 1]
+    return _per_step(of_train, len(train)), _per_step(of_test, len(test))
 
 
-def _leave_overlapping_out(windows: Series, length: int) -> Series:
-    """Distance of each window to the nearest that shares no step with it, block by block of `length` windows."""
-    nearest = np.empty(len(windows))
-    for begin in range(0, len(windows), length):
-        block = windows[begin : begin + length]
-        others = np.concatenate([windows[: max(begin - length + 1, 0)], windows[begin + 2 * length - 1 :]])
-        nearest[begin : begin + length] = _to_nearest(others, block)
-    return nearest
+def _unlike_the_last(windows: Series) -> NDArray[np.bool_]:
+    """Whether each window (N, length) differs from the one before it."""
+    return np.append(True, (windows[1:] != windows[:-1]).any(axis=1))
 
 
-def _to_nearest(known: Series, asked: Series) -> Series:
-    """Distance of each window asked for (N, length) to the nearest that is known."""
-    thinned = known[:: -(-len(known) // MOST_WINDOWS)]
-    return NearestNeighbors(n_neighbors=1, algorithm="brute").fit(thinned).kneighbors(asked)[0][:, 0]
+def _to_nearest(known: Series, asked: Series, places: NDArray[np.integer] | None = None) -> Series:
+    """Distance of each window asked for (N, length) to the nearest of the known ones (K, length).
+
+    With `places` (K,), which of the windows asked for the known ones are, to the nearest that shares no step with it.
+    """
+    length, centre = known.shape[1], known.mean()  # large values with small changes would cost digits
+    known = known - centre
+    # |a - k|^2 = |a|^2 + 2 (|k|^2 / 2 - a k), and one product gives the brackets, the least of which is the nearest's
+    table = np.vstack([-known.T, (known**2).sum(axis=1) / 2])
+    distances = np.empty(len(asked))
+    room, with_one = np.empty((BLOCK, len(known))), np.ones((BLOCK, length + 1))  # used again: new memory takes time
+    for begin in range(0, len(asked), BLOCK):
+        block = asked[begin : begin + BLOCK] - centre
+        with_one[: len(block), :-1] = block
+        brackets = np.matmul(with_one[: len(block)], table, out=room[: len(block)])
+        if places is not None:
+            numbers = np.arange(begin, begin + len(block))
+            first, last = np.searchsorted(places, [numbers[0] - length + 1, numbers[-1] + length])
+            shares = np.abs(places[first:last] - numbers[:, None]) < length
+            brackets[:, first:last][shares] = np.inf
+        # the distance itself is taken anew: the brackets of windows that are nearly alike have few digits left
+        distances[begin : begin + BLOCK] = np.linalg.norm(block - known[brackets.argmin(axis=1)], axis=1)
+    return distances
 
 
 def _per_step(of_windows: Series, num_steps: int) -> Series:

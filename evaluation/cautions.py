@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from datasets import SeriesTask
 from drawing.colours import TOGETHER
-from drawing.scaling import learn_scaling
+from drawing.ranges import Ranges
+from evaluation.alarms import under_alarm
 from evaluation.frames import Scored
 from settings.config import Config
 
@@ -20,11 +22,14 @@ COARSEST = 32  # steps between the cells of that level, of the series drawn with
 NAMED = 5  # channels or columns that are named; of the others their number is
 
 
-def cautions(task: SeriesTask, scored: list[Scored], config: Config) -> list[str]:
-    """Sentences about values cut off, ranges never seen, short training, gaps and alarms everywhere, for warnings."""
+def cautions(task: SeriesTask, scored: list[Scored], config: Config, training: dict[str, Ranges]) -> list[str]:
+    """Sentences about values cut off, ranges never seen, short training, gaps and alarms everywhere, for warnings.
+
+    `training` is what the training series of the channels hold, as far as it is known.
+    """
     found: dict[str, list[str]] = {}
     for channel in scored:
-        for kind, what in _of_channel(task, channel, config):
+        for kind, what in _of_channel(task, channel, config, training.get(channel.channel)):
             found.setdefault(kind, []).append(what)
     return [kind.format(_listed(what)) for kind, what in found.items()]
 
@@ -34,46 +39,59 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
-def _of_channel(task: SeriesTask, scored: Scored, config: Config) -> Iterator[tuple[str, str]]:
+def _of_channel(task: SeriesTask, scored: Scored, config: Config, training: Ranges | None) -> Iterator[tuple[str, str]]:
     """(kind of caution with a place for those it is about, what is to be said of this channel)."""
     name = scored.channel
-    test = task.source.series(name, "test")
-    trained = name not in task.source.untrained
-    train = task.source.series(name, "train") if trained else test[:0]
     masked = float(np.isnan(scored.scores).mean())
     if masked > MASKED:
         yield "nothing was measured, and nothing is scored, at a large share of the steps: {}", f"{name} {masked:.0%}"
     coarsest = COARSEST * max(config.time_scales)
-    if config.detector == "msflow" and config.layout == "line" and 0 < len(train) < FEWEST_CELLS * coarsest:
+    lined = config.detector == "msflow" and config.layout == "line"
+    if lined and training is not None and 0 < training.steps < FEWEST_CELLS * coarsest:
         yield (
             f"short training: the coarsest features are {coarsest} steps apart, and of less than "
             f"{FEWEST_CELLS * coarsest} training steps little can be learnt about them (--time-scales 1 helps): {{}}",
-            f"{name} {len(train)} steps",
+            f"{name} {training.steps} steps",
         )
-    if (above := float(scored.alarmed.mean())) > ALARMED:
+    if scored.learnt.threshold is None and training is not None:
+        yield (
+            "no step of training was held out, so no threshold is learnt and no alarm raised (--threshold X): {}",
+            name,
+        )
+    if (above := float(under_alarm(scored.alarms, len(scored.scores)).mean())) > ALARMED:
         yield "more than half of the steps are under alarm; the threshold means little there: {}", f"{name} {above:.0%}"
-    if trained:
-        yield from _of_columns(task, name, train, test, config)
+    for alarm in scored.alarms:
+        if alarm.moved:
+            length = alarm.end - alarm.start + 1
+            yield (
+                "the level has moved since training; after an alarm of so many steps the new one is taken for usual, "
+                "and what is odd since then is less certain: {}",
+                f"{name} at step {alarm.start} ({length} steps)",
+            )
+    if training is not None:
+        yield from _of_columns(name, task.source.columns(name), task.source.series(name, "test"), config, training)
 
 
 def _of_columns(
-    task: SeriesTask, name: str, train: np.ndarray, test: np.ndarray, config: Config
+    name: str, columns: list[str], test: NDArray[np.floating], config: Config, training: Ranges
 ) -> Iterator[tuple[str, str]]:
-    names = task.source.columns(name)
-    used = sorted(set(config.smap_used_dims)) if config.columns == TOGETHER else range(len(names))
-    for number in (n for n in used if n < len(names)):
-        known, asked = (values[np.isfinite(values)] for values in (train[:, number], test[:, number]))
+    together = config.columns == TOGETHER
+    for number in sorted(set(config.smap_used_dims)) if together else range(len(columns)):
+        asked = test[np.isfinite(test[:, number]), number] if number < len(columns) else test[:0, 0]
         if not len(asked):
             continue
-        where = name if len(names) == 1 or config.columns == TOGETHER else f"{name} {names[number]}"
-        if not len(known):
+        where = name if len(columns) == 1 or together else f"{name} {columns[number]}"
+        low, high, centre, spread = (
+            values[number] for values in (training.low, training.high, training.centre, training.spread)
+        )
+        if low is None:
             yield "columns without any value in training: what they hold is not learnt: {}", where
             continue
         if config.clip:
-            cut = float((np.abs(learn_scaling(config.scaling, [known])(asked[:, None])) > config.clip).mean())
+            cut = float((np.abs((asked - centre) / spread) > config.clip).mean())
             if cut > CLIPPED:
                 yield f"values beyond clip = {config.clip:g} are cut off: {{}}", f"{where} {cut:.1%}"
-        margin = FAR * np.ptp(known)
-        outside = float(((asked < known.min() - margin) | (asked > known.max() + margin)).mean())
+        margin = FAR * (high - low)
+        outside = float(((asked < low - margin) | (asked > high + margin)).mean())
         if outside > OUTSIDE:
             yield "values far outside everything seen in training (has the level moved?): {}", f"{where} {outside:.0%}"

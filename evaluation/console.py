@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from evaluation.alarms import under_alarm
 from evaluation.frames import Scored
 from evaluation.judge import HEAVY, HEAVY_FACTOR, PARTS, POOLED, Labelled, Result, labelled_channels
-from metrics.table import columns
+from metrics.table import printed_columns
 
 SHOWN = 10  # alarms that are printed
 
@@ -13,23 +14,25 @@ SHOWN = 10  # alarms that are printed
 def print_tables(results: list[Result]) -> None:
     """AUROC and average precision by part of the steps, then the other metrics of the pooled steps."""
     parts = [name for name in PARTS if name in results[0].parts]
-    print(f"\n{'':22}" + "".join(f"{PARTS[name].heading:>16}" for name in parts))
-    print(f"{'':22}" + f"{'AUROC':>9}{'AP':>7}" * len(parts))
+    print(f"\n{'ROC AUC, AP':20}" + "".join(f"{PARTS[name].heading:>12}" for name in parts))
     for result in results:
-        cells = [
-            f"{_cell(result.parts[n]['roc_auc'], 9)}{_cell(result.parts[n]['average_precision'], 7)}" for n in parts
-        ]
-        print(f"{result.name:22}" + "".join(cells))
+        pairs = [(result.parts[n]["roc_auc"], result.parts[n]["average_precision"]) for n in parts]
+        print(f"{result.name:20}" + "".join(f" {_cell(auroc)} {_cell(ap)}" for auroc, ap in pairs))
     if HEAVY in parts:
-        print(f"{'':22}heavy: channels with more than {HEAVY_FACTOR} times the mean number of labelled steps")
-    details = [column for column in columns() if column.printed and column.name in results[0].parts[POOLED]]
-    print(f"\n{'pooled':22}" + "".join(f"{column.printed:>9}" for column in details))
-    for result in results:
-        print(f"{result.name:22}" + "".join(_cell(result.parts[POOLED][column.name], 9) for column in details))
+        print(f"heavy: channels with more than {HEAVY_FACTOR} times the mean number of labelled steps")
+    for table, name in (("ranking", "pooled: ranking of steps"), ("alarms", "pooled: alarms")):
+        shown = printed_columns(table, results[0].parts[POOLED])
+        print(f"\n{name:24}" + "".join(f"{column.printed:>{column.width}}" for column in shown))
+        for result in results:
+            print(f"{result.name:24}" + "".join(column.cell(result.parts[POOLED][column.name]) for column in shown))
+    print(
+        "normal: share of normal steps under alarm; delay: median steps to the alarm;\n"
+        "quiet: alarms per 10,000 steps of training that was held out."
+    )
 
 
-def _cell(value: float | None, width: int) -> str:
-    return f"{'-' if value is None else format(value, '.3f'):>{width}}"
+def _cell(value: float | None) -> str:
+    return f"{'-' if value is None else format(value, '.3f'):>5}"
 
 
 def print_counts(labels: Labelled) -> bool:
@@ -49,7 +52,9 @@ def print_counts(labels: Labelled) -> bool:
 def print_alarms(scored: list[Scored], alarms: pd.DataFrame) -> None:
     """The counts of steps and alarms, and the alarms with the highest scores: when, how high, which columns."""
     steps = sum(int(np.isfinite(channel.scores).sum()) for channel in scored)
-    alarmed = sum(int(channel.alarmed.sum()) for channel in scored)
+    alarmed = sum(
+        int(under_alarm(channel.alarms, len(channel.scores))[np.isfinite(channel.scores)].sum()) for channel in scored
+    )
     share = alarmed / max(steps, 1)
     print(f"Scored: {len(scored)} channel(s), {steps} steps. Alarms: {len(alarms)}, over {share:.1%} of the steps.")
     if not len(alarms):

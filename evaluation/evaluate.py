@@ -1,29 +1,39 @@
 """A test run judged beside trivial scores."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from data.source import SeriesSource
 from datasets import UNKNOWN, SeriesTask
 from drawing.colours import TOGETHER
+from drawing.ranges import Ranges
 from evaluation import BASELINES
-from evaluation.alarms import learns
+from evaluation.alarms import Policy
 from evaluation.baselines import trivial_scores
 from evaluation.causes import Causes, usual_of
 from evaluation.cautions import cautions
 from evaluation.console import print_alarms, print_counts, print_headline, print_tables
+from evaluation.details import Detail, RowScores, detail_of, usual_rows
 from evaluation.frames import Scored, alarm_frame, step_frame, write_frames
 from evaluation.judge import Labelled, Result, Scoring, judge, labelled_channels
-from evaluation.results import Evaluation, write_results
+from evaluation.operating import operating_points
+from evaluation.results import Evaluation, metrics_of
+from evaluation.shown import report_of
+from evaluation.thresholds import is_number
 from evaluation.time_steps import scores_of_steps
+from metrics.events import Alarm
 from metrics.metric import Options
+from report import write_report
 from runs.folder import TRAIN_SCORES
+from runs.rows import chosen_rows
 from runs.scores import ScoreFiles, check_channels, open_scores
 from runtime.errors import InputError, unknown_name, warn
 from runtime.files import atomic_file
-from runtime.progress import progress_bar
+from runtime.threads import mapped
 from settings.config import Config
 
 MOST_STEPS = 5_000_000  # rows of timestep_scores.csv, about 300 MB
@@ -40,7 +50,7 @@ def evaluate(scores_folder: Path, task: SeriesTask, config: Config, train_folder
     labels = [task.labels.steps(channel) for channel in model.channels]
     labelled = bool(labelled_channels(labels))
     print(f"Weights: {files.weights}")
-    if model.train is None and learns(config.threshold):
+    if model.train is None and not is_number(config.threshold):
         print(
             f"{train_folder}: no training scores, so no threshold can be learnt and no alarm raised. "
             "Give one as a number: --threshold X."
@@ -51,8 +61,11 @@ def evaluate(scores_folder: Path, task: SeriesTask, config: Config, train_folder
     # of what was learnt elsewhere there are no training series here, which trivial scores need
     scorings = [model, *(_trivial(task, model.channels, config) if labelled and task.trained else [])]
     results = _judge_all(scorings, labels, config)
-    scored = _scored(files, train, model, results[0].thresholds, task)
-    evaluation = Evaluation(files, labels, scorings, results, scored, cautions(task, scored, config))
+    scored = _scored(files, train, model, results[0], task, config)
+    ranges = {} if train is None else {name: Ranges(**held) for name, held in train.facts.get("training", {}).items()}
+    operating = operating_points(model, results[0], labels, Policy.of(config))
+    told = cautions(task, scored, config, ranges)
+    evaluation = Evaluation(files, labels, scorings, results, scored, operating, told)
     if both_classes:
         print_tables(results)
         print(f"\n{evaluation.verdict[0]}")
@@ -68,7 +81,8 @@ def evaluate(scores_folder: Path, task: SeriesTask, config: Config, train_folder
     if config.dataset == "table" and task.trained:
         _write_steps(scores_folder / "timestep_scores.csv", scored)
     if config.report:
-        print(f"Report: {write_results(scores_folder, evaluation, task, config)}")
+        _write_json(scores_folder / "metrics.json", metrics_of(evaluation, config))
+        print(f"Report: {write_report(scores_folder, report_of(evaluation, task, config))}")
     if both_classes:
         print_headline(results[0])
     print(f"Files: {scores_folder}")
@@ -85,16 +99,54 @@ def _write_steps(path: Path, scored: list[Scored]) -> None:
 
 
 def _scored(
-    files: ScoreFiles, train: ScoreFiles | None, model: Scoring, thresholds: list[float | None], task: SeriesTask
+    files: ScoreFiles, train: ScoreFiles | None, model: Scoring, result: Result, task: SeriesTask, config: Config
 ) -> list[Scored]:
-    """The model's scores with what else is known of the channels."""
+    """The model's scores and alarms with what else is known of the channels."""
     found = []
-    for channel, scores, threshold in zip(model.channels, model.test, thresholds, strict=True):
+    raised = zip(result.learnt, result.alarms, result.going, strict=True)
+    for channel, scores, (learnt, alarms, going) in zip(model.channels, model.test, raised, strict=True):
         usual = None if train is None else usual_of(train, channel)
         causes = Causes(task.source.columns(channel), files.of_columns(channel), usual)
         times, rows = task.source.times(channel, "test"), task.source.rows(channel, "test")
-        found.append(Scored(channel, times, scores, threshold, causes, rows))
+        details = _details(files, train, channel, alarms, causes, task, config)
+        found.append(Scored(channel, times, scores, learnt, alarms, going, causes, rows, details))
     return found
+
+
+def _details(
+    files: ScoreFiles,
+    train: ScoreFiles | None,
+    channel: str,
+    alarms: list[Alarm],
+    causes: Causes,
+    task: SeriesTask,
+    config: Config,
+) -> list[Detail]:
+    """What the alarms of a channel are like; of what was learnt elsewhere there is no training series to look at."""
+    if not alarms:
+        return []
+    scores, series = None, None
+    if "nll" in files.maps:
+        chosen = chosen_rows(files.rows, config.levels)
+        rows = files.maps["nll"][files.channels.index(channel)][chosen]
+        known = train is not None and channel in train.channels
+        of_train = train.maps["nll"][train.channels.index(channel)][chosen] if known else np.zeros((0, 0))
+        usual = usual_rows(of_train)
+        scores = RowScores([files.rows[number] for number in chosen], rows, usual)
+    if channel not in task.source.untrained:
+        series = task.source.series(channel, "train"), task.source.series(channel, "test")
+    found, names = [], task.source.columns(channel)
+    for alarm in alarms:
+        shares = causes.shares(alarm)
+        column = names.index(shares[0][0]) if shares else min(config.smap_used_dims[0], len(names) - 1)
+        pair = () if series is None else (series[0][:, column], series[1][:, column])
+        found.append(detail_of(alarm, scores, *pair))
+    return found
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    with atomic_file(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _save(path: Path, arrays: Sequence[np.ndarray]) -> None:
@@ -136,11 +188,19 @@ def _model_scores(
 def _trivial(task: SeriesTask, channels: Sequence[str], config: Config) -> list[Scoring]:
     source, scaling = task.source, None if config.columns == TOGETHER else config.scaling
     series = [(_training_series(task, channel), source.series(channel, "test")) for channel in channels]
-    scored = {name: [trivial_scores(b, *pair, scaling) for pair in series] for name, b in BASELINES.items()}
-    return [
-        Scoring(name, list(channels), [test for _, test in pairs], [train for train, _ in pairs])
-        for name, pairs in scored.items()
-    ]
+    names = [name for name, _ in BASELINES.items()]
+    jobs = [(baseline, pair) for _, baseline in BASELINES.items() for pair in series]
+    found = mapped(
+        lambda job: trivial_scores(job[0], *job[1], scaling, config.smooth, config.trailing),
+        jobs,
+        desc="Trivial scores",
+        unit="series",
+    )
+    scorings = []
+    for place, name in enumerate(names):
+        pairs = found[place * len(series) : (place + 1) * len(series)]
+        scorings.append(Scoring(name, list(channels), [test for _, test in pairs], [train for train, _ in pairs]))
+    return scorings
 
 
 def _training_series(task: SeriesTask, channel: str) -> np.ndarray:
@@ -150,10 +210,6 @@ def _training_series(task: SeriesTask, channel: str) -> np.ndarray:
 
 
 def _judge_all(scorings: list[Scoring], labels: Labelled, config: Config) -> list[Result]:
-    options = Options(config.threshold, config.vus_window, config.bootstrap, config.point_adjust)
-    results = []
-    with progress_bar(len(scorings), desc="Evaluate", unit="score") as bar:
-        for scoring in scorings:
-            results.append(judge(scoring, labels, options))
-            bar.update()
-    return results
+    policy = Policy.of(config)
+    options = Options(config.vus_window, config.bootstrap, config.point_adjust)
+    return mapped(lambda scoring: judge(scoring, labels, policy, options), scorings, desc="Judge", unit="score")

@@ -1,45 +1,45 @@
 """Scores and alarms as tables: what the csv files, the Python API and a stream give alike."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evaluation.alarms import alarms_of
 from evaluation.causes import Causes, in_words
+from evaluation.details import Detail
+from evaluation.incidents import incidents_of
+from evaluation.thresholds import Learnt
 from metrics.events import Alarm
 from runtime.files import atomic_file
 
 STEP_COLUMNS = ("channel", "step", "time", "score", "alarm", "highest_column")
-ALARM_COLUMNS = ("channel", "start", "end", "peak_score", "start_time", "end_time", "threshold", "columns")
+ALARM_COLUMNS = (
+    "channel", "start", "end", "peak_score", "start_time", "end_time", "threshold", "columns", "peak", "peak_time",
+    "kind", "row", "nearest_start", "nearest_end", "incident",
+)  # fmt: skip
+TIMES, SCORES = ("time", "start_time", "end_time", "peak_time"), ("score", "peak_score", "threshold")
 
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """One channel as scored: `times` (T,) or None, `scores` (T,), NaN where nothing was measured, and its threshold.
+    """One channel as scored: `times` (T,) or None, `scores` (T,), NaN where nothing was measured, and its `alarms`.
 
-    `rows` (T,) are the data rows that the steps are, -1 for those that fill a gap; None: every step is one.
+    `learnt` is what its threshold came from, `going` (T,) says which steps keep an alarm going. `rows` (T,) are the
+    data rows that the steps are, -1 for those that fill a gap; None: every step is one. `details` are of the alarms.
     """
 
     channel: str
     times: pd.DatetimeIndex | None
     scores: NDArray[np.floating]
-    threshold: float | None
+    learnt: Learnt
+    alarms: list[Alarm]
+    going: NDArray[np.bool_]
     causes: Causes
     rows: NDArray[np.integer] | None = None
-
-    @property
-    def alarms(self) -> list[Alarm]:
-        """Its alarms."""
-        return alarms_of(self.scores, self.threshold)
-
-    @property
-    def alarmed(self) -> NDArray[np.bool_]:
-        """Whether each step is under alarm, (T,)."""
-        return np.zeros(len(self.scores), dtype=bool) if self.threshold is None else self.scores > self.threshold
+    details: list[Detail] = field(default_factory=list)
 
 
 def step_frame(scored: Scored, first: int = 0) -> pd.DataFrame:
@@ -55,7 +55,7 @@ def step_frame(scored: Scored, first: int = 0) -> pd.DataFrame:
             "step": np.arange(first, first + number),
             "time": pd.NaT if scored.times is None else scored.times,
             "score": scored.scores,
-            "alarm": scored.alarmed.astype(np.int8),
+            "alarm": scored.going.astype(np.int8),
             "highest_column": np.where(np.isfinite(scored.scores), scored.causes.highest(number), ""),
         },
         columns=list(STEP_COLUMNS),
@@ -64,15 +64,26 @@ def step_frame(scored: Scored, first: int = 0) -> pd.DataFrame:
 
 
 def alarm_frame(scored: Iterable[Scored]) -> pd.DataFrame:
-    """One row per alarm, in the columns ALARM_COLUMNS: steps and times, both ends inclusive."""
+    """One row per alarm, in the columns ALARM_COLUMNS: steps and times, both ends inclusive.
+
+    `threshold` is the score that had to be exceeded at the start, `peak` the step of the highest score and `row` the
+    row of scores that has most of it; `nearest_start` and `nearest_end` are steps of the training series. Alarms with
+    one number in `incident` are of one time.
+    """
+    channels = list(scored)
+    incidents = incidents_of([channel.alarms for channel in channels], [channel.times for channel in channels])
     rows = []
-    for channel in scored:
-        for alarm in channel.alarms:
-            ends = (alarm.start, alarm.end)
-            times = [None if channel.times is None else channel.times[step] for step in ends]
+    for channel, numbers in zip(channels, incidents, strict=True):
+        for place, (alarm, incident) in enumerate(zip(channel.alarms, numbers, strict=True)):
+            steps = (alarm.start, alarm.end, alarm.at)
+            start, end, peak = (None if channel.times is None else channel.times[step] for step in steps)
+            detail = channel.details[place] if channel.details else Detail()
             columns = in_words(channel.causes.shares(alarm))
-            rows.append([channel.channel, *ends, alarm.peak, *times, channel.threshold, columns])
-    return pd.DataFrame(rows, columns=list(ALARM_COLUMNS))
+            first = [channel.channel, alarm.start, alarm.end, alarm.peak, start, end, alarm.limit, columns]
+            nearest = detail.nearest or (None, None)
+            rows.append([*first, alarm.at, peak, detail.kind, detail.row, *nearest, incident])
+    frame = pd.DataFrame(rows, columns=list(ALARM_COLUMNS))
+    return frame.astype({"nearest_start": "Int64", "nearest_end": "Int64"})
 
 
 def write_frames(path: Path, frames: Iterable[pd.DataFrame]) -> None:
@@ -86,11 +97,11 @@ def csv_text(frame: pd.DataFrame, header: bool) -> str:
     """A table as csv: times as ISO 8601 with their zone, scores with six digits, texts safe in a spreadsheet."""
     shown = frame.copy()
     for name in shown.columns:
-        if name in ("time", "start_time", "end_time"):
+        if name in TIMES:
             shown[name] = [iso(time) for time in shown[name]]
-        elif name in ("score", "peak_score", "threshold"):
+        elif name in SCORES:
             shown[name] = ["" if value is None or np.isnan(value) else f"{value:.6g}" for value in shown[name]]
-        elif name in ("channel", "columns", "highest_column"):
+        elif name in ("channel", "columns", "row", "highest_column"):
             shown[name] = shown[name].map(_safe)
     return shown.to_csv(index=False, header=header, lineterminator="\n")
 

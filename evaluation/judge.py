@@ -7,8 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.alarms import alarms_of, learn_threshold
-from metrics.bootstrap import bootstrap_intervals
+from evaluation.alarms import Policy, raise_alarms, under_alarm
+from evaluation.quiet import quiet_alarms
+from evaluation.thresholds import Learnt, learn
+from metrics.bootstrap import channel_draws, channels_won, percentile_intervals, resampled_metrics
 from metrics.events import Alarm
 from metrics.metric import Options, Steps
 from metrics.table import Values, step_metrics
@@ -49,18 +51,20 @@ class Scoring:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a scoring reaches: metrics by part of the steps and by channel, with thresholds, alarms and intervals.
+    """What a scoring reaches: metrics by part of the steps and by channel, with what was learnt, alarms and intervals.
 
-    A threshold that could not be learnt is None. `confidence` holds 95 % intervals of the pooled metrics, from a
-    bootstrap over the channels.
+    `going` (T,) are the steps that keep an alarm going, by channel. `confidence` holds 95 % intervals of the pooled
+    metrics, from a bootstrap over the channels whose values are `resampled`, ROC AUC and AP (R,).
     """
 
     name: str
     parts: dict[str, Values]
     channels: list[Values]
-    thresholds: list[float | None]
+    learnt: list[Learnt]
     alarms: list[list[Alarm]]
+    going: list[NDArray[np.bool_]]
     confidence: dict[str, tuple[float, float] | None] = field(default_factory=dict)
+    resampled: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
 
 Labelled = list[NDArray[np.uint8] | None]  # labels (T,) of every channel, None where nobody has labelled it
@@ -88,16 +92,20 @@ def parts_of(labels: Labelled) -> dict[str, list[tuple[int, slice]]]:
     return parts
 
 
-def judge(scoring: Scoring, labels: Labelled, options: Options) -> Result:
+def judge(scoring: Scoring, labels: Labelled, policy: Policy, options: Options) -> Result:
     """Every metric of one scoring against the test labels (T,) of every channel; unlabelled ones count in no part.
 
     Nor do steps at which nothing was measured.
     """
     train = scoring.train or [None] * len(labels)
     measured = [np.isfinite(scores) for scores in scoring.test]
-    thresholds = [learn_threshold(options.threshold, None if s is None else s[np.isfinite(s)]) for s in train]
-    alarms = [alarms_of(*pair) for pair in zip(scoring.test, thresholds, strict=True)]
-    alarmed = [None if t is None else scores > t for scores, t in zip(scoring.test, thresholds, strict=True)]
+    learnt = [learn(policy.threshold, policy.risk, scores) for scores in train]
+    raised = [raise_alarms(scores, known, policy) for scores, known in zip(scoring.test, learnt, strict=True)]
+    alarmed = [
+        None if known.threshold is None else under_alarm(alarms, len(scores))
+        for scores, known, (alarms, _) in zip(scoring.test, learnt, raised, strict=True)
+    ]
+    quiet = [None if scores is None else quiet_alarms(scores, policy) for scores in train]
 
     def values(places: list[tuple[int, slice]]) -> Values:
         def pooled(arrays: Sequence[NDArray | None]) -> NDArray | None:
@@ -109,25 +117,56 @@ def judge(scoring: Scoring, labels: Labelled, options: Options) -> Result:
 
         scores = pooled(scoring.test)
         lengths = [int(measured[number][steps].sum()) for number, steps in places]
-        return step_metrics(Steps(pooled(labels), scores if places else np.zeros(0), pooled(alarmed), lengths, options))
+        counts = [quiet[number] for number in dict.fromkeys(number for number, _ in places)]
+        held_out = None if None in counts or not counts else tuple(map(sum, zip(*counts, strict=True)))
+        scores = scores if places else np.zeros(0)
+        return step_metrics(Steps(pooled(labels), scores, pooled(alarmed), lengths, options, held_out))
 
     parts = {name: values(places) for name, places in parts_of(labels).items()}
     channels = [values([(number, slice(None))]) for number in range(len(labels))]
     parts[PER_CHANNEL] = {
         name: _mean(channels[number][name] for number in labelled_channels(labels)) for name in parts[POOLED]
     }
-    return Result(scoring.name, parts, channels, thresholds, alarms, _confidence(scoring, labels, options))
+    alarms, going = zip(*raised, strict=True)
+    resampled = _resampled(scoring, labels, options)
+    ends = {} if resampled is None else percentile_intervals(resampled).by_metric()
+    return Result(scoring.name, parts, channels, learnt, list(alarms), list(going), ends, resampled)
 
 
-def _confidence(scoring: Scoring, labels: Labelled, options: Options) -> dict[str, tuple[float, float] | None]:
+def _resampled(
+    scoring: Scoring, labels: Labelled, options: Options
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """ROC AUC and average precision of resamples of the channels, (R,) each, the same ones for every scoring.
+
+    None where there is nothing to resample: of one channel every resample is the same.
+    """
     numbers = labelled_channels(labels)
-    if not options.bootstrap or len(numbers) < 2:  # of one channel every resample is the same
-        return {}
+    if not options.bootstrap or len(numbers) < 2:
+        return None
     kept = {number: np.isfinite(scoring.test[number]) for number in numbers}
     truth, scores = (np.concatenate([x[number][kept[number]] for number in numbers]) for x in (labels, scoring.test))
+    if truth.min() == truth.max():
+        return None
     lengths = [int(kept[number].sum()) for number in numbers]
-    ends = bootstrap_intervals(truth, scores, lengths, num_resamples=options.bootstrap)
-    return {"roc_auc": ends.auroc, "average_precision": ends.average_precision}
+    return resampled_metrics(truth, scores, lengths, channel_draws(len(numbers), options.bootstrap))
+
+
+class Comparison(NamedTuple):
+    """The model beside another score: 95 % intervals of the differences, and channels with a higher, lower ROC AUC."""
+
+    differences: dict[str, tuple[float, float] | None]
+    won: int
+    lost: int
+
+
+def compared(model: Result, other: Result) -> Comparison:
+    """The model against another score by paired resamples of the channels."""
+    ends: dict[str, tuple[float, float] | None] = {}
+    if model.resampled is not None and other.resampled is not None:
+        pairs = zip(model.resampled, other.resampled, strict=True)
+        ends = percentile_intervals(tuple(mine - its for mine, its in pairs)).by_metric()
+    aucs = ([channel["roc_auc"] for channel in result.channels] for result in (model, other))
+    return Comparison(ends, *channels_won(*aucs))
 
 
 def _mean(values: Iterable[float | int | None]) -> float | None:
@@ -147,11 +186,12 @@ def verdict(model: Result, trivial: list[Result]) -> tuple[str, bool | None]:
         return f"ROC AUC {values['roc_auc']:.3f}; AP {values['average_precision']:.3f}.", None
     told, above = [], True
     for metric, words in (("roc_auc", "ROC AUC"), ("average_precision", "AP")):
-        reached = {result.name: result.parts[POOLED][metric] for result in trivial}
-        best = max(reached, key=reached.get)
-        value = model.parts[POOLED][metric]
-        above &= value > reached[best]
-        digits = 3 if round(value, 3) != round(reached[best], 3) or value == reached[best] else 6
-        compared = "above" if value > reached[best] else "equal to" if value == reached[best] else "BELOW"
-        told.append(f"{words} {value:.{digits}f} is {compared} {reached[best]:.{digits}f} of {best}")
+        best = max(trivial, key=lambda result: result.parts[POOLED][metric])
+        value, reached = model.parts[POOLED][metric], best.parts[POOLED][metric]
+        above &= value > reached
+        digits = 3 if round(value, 3) != round(reached, 3) or value == reached else 6
+        standing = "above" if value > reached else "equal to" if value == reached else "BELOW"
+        ends = compared(model, best).differences.get(metric)
+        interval = "" if ends is None else f" (difference {ends[0]:+.3f} to {ends[1]:+.3f})"
+        told.append(f"{words} {value:.{digits}f} is {standing} {reached:.{digits}f} of {best.name}{interval}")
     return f"Against the best trivial score: {'; '.join(told)}.", above

@@ -1,5 +1,6 @@
 """What the training scores of a run say about new scores: calibration, thresholds, and what columns usually have."""
 
+from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
@@ -7,9 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evaluation.alarms import learn_threshold, learns
+from evaluation.alarms import Policy, raise_alarms
 from evaluation.causes import Causes, usual_of
+from evaluation.details import RowScores, detail_of, usual_rows
 from evaluation.frames import Scored
+from evaluation.thresholds import Learnt, learn
 from runs.rows import chosen_rows, time_step_scores
 from runs.scores import open_scores
 from runtime.errors import InputError
@@ -24,15 +27,16 @@ class LearntScores:
     """
 
     def __init__(self, folder: Path, config: Config, known: dict[str, list[str]]) -> None:
-        self.config, self.known = config, known
+        self.config, self.known, self.policy = config, known, Policy.of(config)
         self._files = open_scores(folder)
         if "nll" not in self._files.maps:
             raise InputError(f"{folder}: holds no scores of time steps. Run main.py --mode test again.")
         self.chosen = chosen_rows(self._files.rows, config.levels)
         # the files are small beside the series, and a stream asks for them with every row
         self._rows = cache(self._read_rows)
-        self.threshold = cache(self._threshold)
+        self.learnt = cache(self._learnt)
         self._usual = cache(partial(usual_of, self._files))
+        self._usual_rows = cache(lambda channel: usual_rows(self._rows(channel)))
 
     def _read_rows(self, channel: str) -> NDArray[np.floating]:
         """The training scores (rows, T) of a channel that count, or of all channels end to end."""
@@ -47,12 +51,10 @@ class LearntScores:
             rows[self.chosen], self._rows(channel), config.calibration, config.smooth, config.trailing
         )
 
-    def _threshold(self, channel: str) -> float | None:
-        if not learns(self.config.threshold):
-            return learn_threshold(self.config.threshold, None)
+    def _learnt(self, channel: str) -> Learnt:
         config, rows = self.config, self._rows(channel)
         known = time_step_scores(rows, rows, config.calibration, config.smooth, config.trailing)
-        return learn_threshold(config.threshold, known[np.isfinite(known)])
+        return learn(config.threshold, config.risk, known)
 
     def scored(
         self,
@@ -61,8 +63,16 @@ class LearntScores:
         of_columns: NDArray[np.floating] | None,
         times: pd.DatetimeIndex | None,
         data_rows: NDArray[np.integer] | None,
+        watched: Callable[[NDArray[np.float64]], NDArray[np.bool_]] | None = None,
     ) -> Scored:
-        """A channel with its scores (rows, T), as judged by what was learnt."""
+        """A channel with its scores (rows, T), as judged by what was learnt.
+
+        `watched` says of the scores (T,) which keep an alarm going where they are a part of a series that goes on; the
+        alarms are then its own.
+        """
         names = self.known.get(channel) or next(iter(self.known.values()))
-        causes = Causes(names, of_columns, self._usual(channel))
-        return Scored(channel, times, self.steps(channel, rows), self.threshold(channel), causes, data_rows)
+        causes, scores = Causes(names, of_columns, self._usual(channel)), self.steps(channel, rows)
+        raised = raise_alarms(scores, self.learnt(channel), self.policy) if watched is None else ([], watched(scores))
+        of_rows = RowScores([self._files.rows[n] for n in self.chosen], rows[self.chosen], self._usual_rows(channel))
+        details = [detail_of(alarm, of_rows) for alarm in raised[0]]
+        return Scored(channel, times, scores, self.learnt(channel), *raised, causes, data_rows, details)

@@ -6,14 +6,26 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from datasets import SeriesTask
 from drawing.colours import TOGETHER
+from report.clock import axis_title
+from report.style import DPI
+from report.thinning import decimate
 from runs.scores import ScoreFiles, check_channels, open_scores
 from runtime.files import atomic_file, atomic_folder, file_name
+from runtime.progress import progress_bar
 from settings.config import Config
+
+# inches: the picture, its margins, the two panels with the gap between them, and the bar of colours
+WIDTH, LEFT, RIGHT, TOP, BOTTOM, GAP = 10.0, 1.1, 0.85, 0.4, 0.6, 0.12
+PANEL_WIDTH = WIDTH - LEFT - RIGHT - 0.1
+VALUE_HEIGHT, MAP_HEIGHT, ROW_HEIGHT, BAR_WIDTH = 1.9, 1.3, 0.16, 0.13
+PIXELS = 900  # columns of the picture that a map is drawn in, about
 
 COLUMNS = ("rank", "chan_id", "anomaly_score", "label", "num_steps", "num_anomalous_steps")
 
@@ -37,50 +49,83 @@ def export(scores_folder: Path, task: SeriesTask, config: Config) -> Path:
             labelled = ["", ""] if labels is None else [scores.labels[index], int(labels.sum())]
             num_steps = task.source.num_steps(channel, "test")
             writer.writerow([rank, channel, score, labelled[0], num_steps, labelled[1]])
-    with atomic_folder(scores_folder / "vis") as folder:
-        for rank, index in enumerate(order[: config.vis_top_k], start=1):
+    shown = order[: config.vis_top_k]
+    with (
+        atomic_folder(scores_folder / "vis") as folder,
+        progress_bar(len(shown), desc="Heat maps", unit="channel") as bar,
+    ):
+        for rank, index in enumerate(shown, start=1):
             figure = draw_heat_map(scores, int(index), task, rank, config)
-            figure.savefig(folder / f"rank{rank:02d}_{file_name(scores.channels[index])}.npy.png", dpi=110)
+            path = folder / f"rank{rank:02d}_{file_name(scores.channels[index])}.npy.png"
+            figure.savefig(path, dpi=DPI, pil_kwargs={"compress_level": 1})
+            bar.update()
     print(f"Ranking: {csv_path}  Heat maps: {scores_folder / 'vis'}")
     return csv_path
 
 
 def draw_heat_map(scores: ScoreFiles, index: int, task: SeriesTask, rank: int, config: Config) -> Figure:
-    """The channel's drawn column with its labelled intervals above its score map, on one time axis."""
+    """The channel's drawn column with its labelled intervals above its score map, on one time axis.
+
+    Rows of a map of their own, such as the levels of a pyramid, have their names beside them.
+    """
     channel, names = scores.channels[index], task.source.columns(scores.channels[index])
     column = _drawn_column(scores, channel, scores.config or config, len(names))
     values = task.source.series(channel, "test")[:, column]
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    above.plot(values, color="#0b3954", linewidth=0.8)
+    map_height = max(MAP_HEIGHT, ROW_HEIGHT * len(scores.rows))
+    height = TOP + VALUE_HEIGHT + GAP + map_height + BOTTOM
+    figure = Figure(figsize=(WIDTH, height))  # without a layout engine, which takes as long as all the rest
+    size = (PANEL_WIDTH / WIDTH, VALUE_HEIGHT / height)
+    above = figure.add_axes((LEFT / WIDTH, 1 - (TOP + VALUE_HEIGHT) / height, *size))
+    below = figure.add_axes((LEFT / WIDTH, BOTTOM / height, size[0], map_height / height), sharex=above)
+    bar = figure.add_axes((1 - RIGHT / WIDTH, BOTTOM / height, BAR_WIDTH / WIDTH, map_height / height))
+    kept = decimate(values, 2 * PIXELS)
+    above.plot(kept, values[kept], color="#0b3954", linewidth=0.8)
+    above.tick_params(labelbottom=False)
     intervals = task.labels.intervals(channel) or []
     for number, (start, end) in enumerate(intervals):
         label = "labelled anomaly" if number == 0 else None
         above.axvspan(start - 0.5, end + 0.5, color="#e69f00", alpha=0.35, linewidth=0, label=label)
     if intervals:
-        figure.legend(loc="outside upper right", fontsize="small", frameon=False)
+        place = {"loc": "lower right", "bbox_to_anchor": (1, 1)}
+        above.legend(**place, fontsize="small", frameon=False, borderaxespad=0.2)
     above.set_ylabel(_plain(names[column]))
     score = scores.picture_scores[index]
-    above.set_title(_plain(f"{channel}: rank {rank} of {len(scores.channels)}, score {score:.3f}"), loc="left")
-    raw = "nll" in scores.maps
+    above.set_title(_plain(f"{channel}: rank {rank} of {len(scores.channels)}, score {score:.3f}"), loc="left", y=1.0)
+    heat_map = scores.maps["nll" if scores.rows else _map_name(scores)][index]
+    shrunk, covered = _shrunk(heat_map)
     image = below.imshow(
-        scores.maps["nll" if raw else _map_name(scores)][index],
-        extent=(-0.5, len(values) - 0.5, 0, 1),
+        shrunk,
+        extent=(-0.5, covered * len(values) - 0.5, max(len(scores.rows), 1) - 0.5, -0.5),
         aspect="auto",
+        interpolation="nearest",
         cmap=matplotlib.colormaps["magma"].with_extremes(bad="#d5d8de"),
     )
-    below.set_yticks([])
-    below.set_ylabel("-log p by level" if raw else "score map")
-    times = task.source.times(channel, "test")
-    if times is None:
-        below.set_xlabel("time step")
-    else:
-        below.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        below.xaxis.set_major_formatter(lambda step, _: _time_at(times, step))
-        below.set_xlabel(f"time ({times.tz})" if times.tz else "time")
-    figure.colorbar(image, ax=below, label="anomaly score", pad=0.01)
-    figure.align_ylabels([above, below])
+    below.set_yticks(range(len(scores.rows)), [_plain(row) for row in scores.rows], fontsize=7.5)
+    if not scores.rows:
+        below.set_ylabel("score map")
+    below.set_xlim(-0.5, len(values) - 0.5)
+    _mark_times(below, task.source.times(channel, "test"))
+    figure.colorbar(image, cax=bar, label="anomaly score")
     return figure
+
+
+def _shrunk(heat_map: NDArray[np.floating]) -> tuple[NDArray[np.floating], float]:
+    """A map (H, W) with the highest of the columns that share a pixel, NaN where all are: (H, about PIXELS).
+
+    And how many times as wide as the map it is, as the last pixel may have fewer columns than the others.
+    """
+    width = heat_map.shape[1]
+    share = -(-width // PIXELS)
+    padded = np.pad(heat_map, ((0, 0), (0, -width % share)), constant_values=np.nan)
+    return np.fmax.reduce(padded.reshape(len(heat_map), -1, share), axis=2), padded.shape[1] / width
+
+
+def _mark_times(axes: Axes, times: pd.DatetimeIndex | None) -> None:
+    """Ticks and title of a time axis in steps."""
+    if times is not None:
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.xaxis.set_major_formatter(lambda step, _: _time_at(times, step))
+    axes.set_xlabel(axis_title(times))
 
 
 def _drawn_column(scores: ScoreFiles, channel: str, config: Config, num_columns: int) -> int:

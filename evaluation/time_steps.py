@@ -50,7 +50,7 @@ def _from_rows(
         if known is not None:
             scored = steps(known, known)
             here = channel in own and channel not in source.untrained  # else its data are not those at hand
-            found[1].append(_checked(scored, train, channel, "train", source) if here else scored)
+            found[1].append(_checked(scored, train, channel, "train", source, may_lack=True) if here else scored)
     return found[0], found[1] if train is not None else None
 
 
@@ -64,11 +64,17 @@ def _from_maps(files: ScoreFiles, name: str, split: str, source: SeriesSource, d
 
 
 def _checked(
-    steps: NDArray[np.float64], files: ScoreFiles, channel: str, split: str, source: SeriesSource
+    steps: NDArray[np.float64],
+    files: ScoreFiles,
+    channel: str,
+    split: str,
+    source: SeriesSource,
+    may_lack: bool = False,
 ) -> NDArray[np.float64]:
+    """The steps, where they fit. `may_lack`: those that a detector was trained on have no score."""
     if len(steps) != source.num_steps(channel, split):
         raise InputError(f"{files.folder}: scores of {channel} are of other data. Run --mode test again.")
-    bad = ~np.isfinite(steps)
+    bad = np.isinf(steps) if may_lack else ~np.isfinite(steps)
     if bad.any() and (bad & ~np.isnan(source.series(channel, split)).any(axis=1)).any():
         raise InputError(f"{files.folder}: channel {channel} has scores that are not finite. Train and test anew.")
     return steps

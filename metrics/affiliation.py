@@ -20,13 +20,17 @@ class AffiliationMetrics:
 
 
 @dataclass(frozen=True)
-class _Zones:
+class Zones:
     """Labelled intervals and the zones around them, all (K,): real bounds in steps, [start, stop)."""
 
     start: NDArray[np.float64]
     stop: NDArray[np.float64]
     event_start: NDArray[np.float64]
     event_stop: NDArray[np.float64]
+
+    def copies(self, offsets: ArrayLike) -> "Zones":
+        """The zones once for each of the offsets (R,) in steps, one copy after the other."""
+        return Zones(*(np.add.outer(offsets, bounds).ravel() for bounds in vars(self).values()))
 
 
 @dataclass(frozen=True)
@@ -51,27 +55,17 @@ def affiliation_metrics(labels: ArrayLike, alarms: ArrayLike, lengths: Sequence[
     zone holds none; F1 is their harmonic mean, 0 without alarms; all are None without labelled intervals. A channel
     without a labelled interval has no zone: alarms in it count nowhere, which `event_metrics` makes up for.
     """
-    zones = _zones(np.asarray(labels) != 0, lengths)
-    num_zones = len(zones.start)
-    if num_zones == 0:
+    zones = zones_of(labels, lengths)
+    if not len(zones.start):
         return AffiliationMetrics(None, None, None)
-    pieces = _cut(intervals_of(alarms, lengths), zones)
-    if len(pieces.zone) == 0:
-        return AffiliationMetrics(None, 0.0, 0.0)
-
-    predicted = np.bincount(pieces.zone, pieces.stop - pieces.start, minlength=num_zones)
-    precisions = np.bincount(pieces.zone, _precision_integrals(pieces, zones), minlength=num_zones)
-    recalls = np.bincount(pieces.zone, _recall_integrals(pieces, zones), minlength=num_zones)
-    held = predicted > 0
-    precision = float(np.mean(precisions[held] / predicted[held]))
-    recall = float(np.mean(recalls / (zones.event_stop - zones.event_start)))
-    f1 = 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
-    return AffiliationMetrics(precision, recall, f1)
+    precision, recall, f1 = (float(value) for value in mean_of_zones(*closeness(intervals_of(alarms, lengths), zones)))
+    return AffiliationMetrics(None if np.isnan(precision) else precision, recall, f1)
 
 
-def _zones(anomalous: NDArray[np.bool_], lengths: Sequence[int]) -> _Zones:
-    bounds = channel_bounds(lengths, len(anomalous))
-    intervals = intervals_of(anomalous, lengths)
+def zones_of(labels: ArrayLike, lengths: Sequence[int]) -> Zones:
+    """The labelled intervals of labels (T,) 0/1, in order, each with what lies nearer to it than to any other."""
+    intervals = intervals_of(labels, lengths)
+    bounds = channel_bounds(lengths, len(np.asarray(labels)))
     channels = np.searchsorted(bounds[:, 1], intervals[:, 0], side="right")
     event_start, event_stop = intervals[:, 0].astype(float), intervals[:, 1] + 1.0
     start, stop = bounds[channels].astype(float).T
@@ -79,10 +73,33 @@ def _zones(anomalous: NDArray[np.bool_], lengths: Sequence[int]) -> _Zones:
     neighbours = channels[1:] == channels[:-1]
     start[1:][neighbours] = middles[neighbours]
     stop[:-1][neighbours] = middles[neighbours]
-    return _Zones(start, stop, event_start, event_stop)
+    return Zones(start, stop, event_start, event_stop)
 
 
-def _cut(alarms: NDArray[np.int64], zones: _Zones) -> _Pieces:
+def closeness(alarms: NDArray[np.int64], zones: Zones) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Precision and recall of every zone, (K,), of alarms (A, 2): inclusive intervals in order that share no step.
+
+    The precision is nan where the zone holds no alarm.
+    """
+    pieces, num_zones = _cut(alarms, zones), len(zones.start)
+    predicted = np.bincount(pieces.zone, pieces.stop - pieces.start, minlength=num_zones)
+    precision = np.bincount(pieces.zone, _precision_integrals(pieces, zones), minlength=num_zones)
+    recall = np.bincount(pieces.zone, _recall_integrals(pieces, zones), minlength=num_zones)
+    precision = np.divide(precision, predicted, out=np.full(num_zones, np.nan), where=predicted > 0)
+    return precision, recall / (zones.event_stop - zones.event_start)
+
+
+def mean_of_zones(precision: NDArray, recall: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """Affiliation precision, recall and F1, (...), of those of zones, (..., K); precision nan where all of it is."""
+    held = ~np.isnan(precision)
+    count = held.sum(axis=-1)
+    known = np.where(held, precision, 0).sum(axis=-1) / np.maximum(count, 1)
+    found = recall.mean(axis=-1)
+    f1 = 2 * known * found / np.where(known + found > 0, known + found, 1)
+    return np.where(count > 0, known, np.nan), found, f1
+
+
+def _cut(alarms: NDArray[np.int64], zones: Zones) -> _Pieces:
     """Alarms, inclusive intervals (A, 2), as pieces that lie in one zone each; those in no zone are left out."""
     start, stop = alarms[:, 0].astype(float), alarms[:, 1] + 1.0
     first = np.searchsorted(zones.stop, start, side="right")
@@ -93,7 +110,7 @@ def _cut(alarms: NDArray[np.int64], zones: _Zones) -> _Pieces:
     return _Pieces(zone, np.maximum(start[alarm], zones.start[zone]), np.minimum(stop[alarm], zones.stop[zone]))
 
 
-def _precision_integrals(pieces: _Pieces, zones: _Zones) -> NDArray[np.float64]:
+def _precision_integrals(pieces: _Pieces, zones: Zones) -> NDArray[np.float64]:
     """Integral over each piece of P(a time of the zone lies further from the event): (M,).
 
     At distance d > 0 that is 1 - (|event| + d + min(d, margin)) / |zone|, margin being the shorter way from the event
@@ -114,7 +131,7 @@ def _precision_integrals(pieces: _Pieces, zones: _Zones) -> NDArray[np.float64]:
     return before + within + after
 
 
-def _recall_integrals(pieces: _Pieces, zones: _Zones) -> NDArray[np.float64]:
+def _recall_integrals(pieces: _Pieces, zones: Zones) -> NDArray[np.float64]:
     """Integral, over the part of the event nearest to each piece, of P(a time of the zone lies further): (M,).
 
     A time y of the event at distance d from the piece gives 1 - (min(d, y - zone start) + min(d, zone stop - y)) /
@@ -151,17 +168,14 @@ AFFILIATION = Metric(
         Column(
             "affiliation_precision",
             "closeness of alarms to labelled intervals against chance (Huet et al., KDD 2022)",
-            printed="affil P",
         ),
         Column(
             "affiliation_recall",
             "closeness of labelled intervals to alarms against chance (Huet et al., KDD 2022)",
-            printed="affil R",
         ),
         Column(
             "affiliation_f1",
             "harmonic mean of affiliation precision and recall",
-            printed="affil F1",
             channels="affiliation F1",
         ),
     ),

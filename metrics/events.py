@@ -82,11 +82,18 @@ def event_metrics(labels: ArrayLike, alarms: ArrayLike, lengths: Sequence[int]) 
 
 @dataclass(frozen=True)
 class Alarm:
-    """A run of steps, `start` to `end` inclusive, above the threshold; `peak` is the highest score in it."""
+    """Steps `start` to `end` inclusive under alarm; `peak` is the highest score in them, at the step `at`.
+
+    `limit` is the score that had to be exceeded at its start. `moved`: it lasted so long that the level was taken for
+    moved, and what follows is compared with the new one.
+    """
 
     start: int
     end: int
     peak: float
+    at: int
+    limit: float
+    moved: bool = False
 
 
 def _events(steps: Steps) -> tuple[Value, ...]:
@@ -100,25 +107,39 @@ EVENTS = Metric(
             "event_precision",
             "labelled intervals found / (those + alarms that overlap none) (Hundman et al., KDD 2018)",
             printed="event P",
+            table="alarms",
         ),
-        Column("event_recall", "labelled intervals that an alarm overlaps / all labelled intervals", printed="event R"),
-        Column("event_f1", "harmonic mean of event precision and recall", printed="event F1", headline="event F1"),
-        Column("events_found", "labelled intervals that an alarm overlaps", channels="found"),
+        Column(
+            "event_recall",
+            "labelled intervals that an alarm overlaps / all labelled intervals",
+            printed="event R",
+            table="alarms",
+        ),
+        Column(
+            "event_f1",
+            "harmonic mean of event precision and recall",
+            printed="event F1",
+            table="alarms",
+            headline="event F1",
+        ),
+        Column(
+            "events_found",
+            "labelled intervals that an alarm overlaps",
+            printed="found",
+            table="alarms",
+            digits=0,
+            channels="found",
+        ),
         Column("events_missed", "labelled intervals that no alarm overlaps", channels="missed"),
-        Column("false_alarms", "alarms that overlap no labelled interval", channels="false alarms"),
+        Column(
+            "false_alarms",
+            "alarms that overlap no labelled interval",
+            printed="false",
+            table="alarms",
+            digits=0,
+            channels="false alarms",
+        ),
     ),
     _events,
-    needs_alarms=True,
-)
-ALARMED_SHARE = Metric(
-    (
-        Column(
-            "alarmed_share",
-            "share of the steps that an alarm covers: an alarm over everything finds every event",
-            channels="alarmed",
-        ),
-    ),
-    lambda steps: (float(steps.alarmed.mean()),),
-    needs_labels=False,
     needs_alarms=True,
 )

@@ -2,18 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from metrics.ranks import Ranks, ranks_of
+
 Value = float | int | None
+PrintedTable = Literal["ranking", "alarms"]  # how well the scores rank the steps, and what the alarms are worth
 
 
 @dataclass(frozen=True)
 class Options:
     """How scores are judged: settings of the same names in default.py."""
 
-    threshold: str
     vus_window: int
     bootstrap: int
     point_adjust: bool
@@ -23,7 +27,8 @@ class Options:
 class Steps:
     """Steps to judge: labels 0/1, scores and alarms 0/1, (T,) each, of channels of `lengths` steps in a row.
 
-    Without labels, or without a threshold and so without alarms, these are None.
+    Without labels, or without a threshold and so without alarms, these are None. `quiet` counts the alarms on training
+    steps that were held out, where nothing is anomalous, and those steps; None where none were held out.
     """
 
     labels: NDArray[np.uint8] | None
@@ -31,20 +36,38 @@ class Steps:
     alarmed: NDArray[np.bool_] | None
     lengths: list[int]
     options: Options
+    quiet: tuple[int, int] | None = None
+
+    @cached_property
+    def ranks(self) -> Ranks:
+        """The steps in the order of their scores, by their labels."""
+        return ranks_of(self.labels, self.scores)
 
 
 @dataclass(frozen=True)
 class Column:
     """One figure: its name in metrics.json, what it is, and the headings under which it is shown, empty where not.
 
-    `printed` heads it in the printed table of pooled metrics, `headline` and `channels` in the two tables of the page.
+    `printed` heads it in that one of the two printed tables of pooled metrics that `table` names, with `digits` behind
+    the point; `headline` and `channels` in the two tables of the page. The best of a headline is the highest.
     """
 
     name: str
     definition: str
     printed: str = ""
+    table: PrintedTable = "ranking"
+    digits: int = 3
     headline: str = ""
     channels: str = ""
+
+    @property
+    def width(self) -> int:
+        """Characters of the printed column: the heading or a number such as 0.123, and a space before it."""
+        return 1 + max(len(self.printed), 5)
+
+    def cell(self, value: Value) -> str:
+        """The value as it stands in the printed column, `width` characters."""
+        return f"{'-' if value is None else format(value, f'.{self.digits}f'):>{self.width}}"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from sklearn.metrics import roc_curve
 
 from metrics.ranking import auroc
 
@@ -17,6 +16,8 @@ def per_region_overlap(masks: NDArray, score_maps: NDArray, max_fpr: float = 0.3
 
     Masks and score maps (N, H, W) -> in [0, 1], or None where there is no anomalous or no normal pixel.
     """
+    from sklearn.metrics import roc_curve  # takes seconds to load, and series need none
+
     anomalous = np.asarray(masks) > 0
     if anomalous.all() or not anomalous.any():
         return None

@@ -8,6 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from metrics.events import channel_bounds, intervals_of
 from metrics.metric import Column, Metric
+from metrics.ranks import Ranks, ranks_of
+
+CELLS = 32_768  # numbers of several windows that are looked at together: few enough for the cache of a processor
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class RangeMetrics:
 
 
 def volume_under_surface(
-    labels: ArrayLike, scores: ArrayLike, lengths: Sequence[int], max_window: int = 100
+    labels: ArrayLike, scores: ArrayLike, lengths: Sequence[int], max_window: int = 100, ranks: Ranks | None = None
 ) -> RangeMetrics:
     """Range-AUC-ROC, range-AUC-PR, VUS-ROC and VUS-PR of labels (T,) 0/1 and scores (T,), windows in steps.
 
@@ -49,15 +52,22 @@ def volume_under_surface(
     intervals = intervals_of(anomalous, lengths)
     channels = np.searchsorted(bounds[:, 1], intervals[:, 0], side="right")
     reached = _reached_steps(intervals, bounds[channels], max_window // 2)
-    curve = _Curve(anomalous, np.asarray(scores), reached)
-    buffers = _Buffers(anomalous, reached, curve)
+    curve = _Curve(anomalous, ranks or ranks_of(labels, scores), reached)
+    buffers = _Buffers(anomalous, reached, curve.corner)
     first = _first_corners(anomalous, intervals, reached, curve.corner)
     gaps = np.where(channels[1:] == channels[:-1], intervals[1:, 0] - intervals[:-1, 1], np.inf)
 
+    knots = np.union1d(np.append(0, buffers.corner), first)  # buffer weight and E change at few of the corners
+    first, buffer_knots = np.searchsorted(knots, first), np.searchsorted(knots, buffers.corner)
+    last_knot = np.searchsorted(knots, np.arange(len(curve.found)), side="right") - 1
+
     areas = np.empty((max_window + 1, 2))
-    for window in range(max_window + 1):
-        existence = _existence(first[window // 2], gaps > 2 * (window // 2), len(curve.found))
-        areas[window] = curve.areas(buffers.weight_found(window), existence)
+    size = max(CELLS // max(len(curve.found), len(buffers.distances)), 1)
+    for begin in range(0, max_window + 1, size):
+        windows = np.arange(begin, min(begin + size, max_window + 1))
+        existence = _existence(first, gaps, windows // 2, len(knots))
+        weight = np.cumsum(_row_sums(buffer_knots, buffers.weights(windows), len(knots)), axis=1)
+        areas[windows] = curve.areas(weight.take(last_knot, axis=1), existence.take(last_knot, axis=1))
     return RangeMetrics(*map(float, areas[-1]), *map(float, areas.mean(axis=0)))
 
 
@@ -81,52 +91,52 @@ class _Curve:
     Arrays of corners begin with one above every score, where nothing is predicted.
     """
 
-    def __init__(self, anomalous: NDArray[np.bool_], scores: NDArray, reached: NDArray[np.int64]) -> None:
-        distinct, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
-        rank = len(distinct) - 1 - place
+    def __init__(self, anomalous: NDArray[np.bool_], ranks: Ranks, reached: NDArray[np.int64]) -> None:
         relevant = anomalous.copy()
         relevant[reached] = True
-        is_corner = np.zeros(len(distinct), dtype=bool)
-        is_corner[rank[relevant]] = True
-        predicted = np.cumsum(counts[::-1])
-        self.corner = np.cumsum(is_corner)[rank]  # (T,) right for relevant steps only
-        self.predicted = np.append(0, predicted[is_corner]).astype(float)
-        self.predicted_above = np.append(0, (predicted - counts[::-1])[is_corner])
-        self.found = np.cumsum(np.bincount(self.corner[anomalous], minlength=len(self.predicted)))
-        self.num_steps = len(scores)
+        is_corner = np.zeros(len(ranks.thresholds), dtype=bool)
+        is_corner[ranks.place[relevant]] = True
+        self.corner = np.cumsum(is_corner)[ranks.place]  # (T,) right for relevant steps only
+        self.predicted = np.append(0, ranks.predicted[is_corner]).astype(float)
+        self.predicted_above = np.append(0, np.append(0, ranks.predicted[:-1])[is_corner])
+        self.found = np.append(0, ranks.found[is_corner])
+        self.num_steps = len(anomalous)
 
-    def areas(self, buffer_weight: NDArray, existence: NDArray) -> tuple[float, float]:
-        """ROC and PR area of one window from the buffer weight found and the share of intervals found by corner."""
+    def areas(self, buffer_weight: NDArray, existence: NDArray) -> NDArray[np.float64]:
+        """ROC and PR area of windows, (W, 2), from their buffer weight and E by corner, (W, K) each."""
         true = self.found + buffer_weight
         positives = self.found[-1] + buffer_weight / 2
         negatives = self.num_steps - positives
         tpr = np.minimum(true / positives, 1) * existence
         fpr = (self.predicted - true) / negatives
-        fpr_above = (self.predicted_above[1:] - true[:-1]) / negatives[:-1]
+        fpr_above = (self.predicted_above[1:] - true[:, :-1]) / negatives[:, :-1]
         gain = np.diff(tpr)
-        roc = np.dot(tpr[:-1], np.diff(fpr)) + np.dot(gain, fpr[1:] - fpr_above) / 2 + (1 - fpr[-1])
-        return roc, np.dot(gain, true[1:] / self.predicted[1:])
+        roc = np.vecdot(tpr[:, :-1], np.diff(fpr)) + np.vecdot(gain, fpr[:, 1:] - fpr_above) / 2 + (1 - fpr[:, -1])
+        return np.column_stack([roc, np.vecdot(gain, true[:, 1:] / self.predicted[1:])])
 
 
 class _Buffers:
     """Distances of the steps around the intervals; a step may lie in the buffers of several."""
 
-    def __init__(self, anomalous: NDArray[np.bool_], reached: NDArray[np.int64], curve: _Curve) -> None:
+    def __init__(self, anomalous: NDArray[np.bool_], reached: NDArray[np.int64], corner: NDArray[np.int64]) -> None:
         distances = np.broadcast_to(np.arange(1, len(reached) + 1)[:, None, None], reached.shape)
         outside = ~anomalous[reached]
-        self.distances = distances[outside]  # ascending, so that each window needs the beginning only
+        self.distances = distances[outside]  # ascending, so that narrow windows need the beginning only
         steps, self.step = np.unique(reached[outside], return_inverse=True)
-        self.corner = curve.corner[steps]
-        self.num_corners = len(curve.found)
+        self.corner = corner[steps]
 
-    def weight_found(self, window: int) -> NDArray[np.float64]:
-        """Buffer weight in the steps predicted at each corner."""
-        size = np.searchsorted(self.distances, window // 2, side="right")
-        if size == 0:
-            return np.zeros(self.num_corners)
-        weights = np.sqrt(1 - self.distances[:size] / window)
-        weight_of_step = np.minimum(np.bincount(self.step[:size], weights, minlength=len(self.corner)), 1)
-        return np.cumsum(np.bincount(self.corner, weight_of_step, minlength=self.num_corners))
+    def weights(self, windows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Weight of each step in any buffer, (W, S), for windows (W,), the widest one last."""
+        reach = windows[:, None] // 2
+        distances = self.distances[: np.searchsorted(self.distances, reach[-1, 0], side="right")]
+        weights = np.sqrt(np.maximum(1 - distances / np.maximum(windows, 1)[:, None], 0)) * (distances <= reach)
+        return np.minimum(_row_sums(self.step[: len(distances)], weights, len(self.corner)), 1)
+
+
+def _row_sums(places: NDArray[np.int64], values: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """Sums of the values (R, N) of each row by their places, (N,) or (R, N): (R, size)."""
+    rows = np.arange(len(values))[:, None]
+    return np.bincount((rows * size + places).ravel(), values.ravel(), len(rows) * size).reshape(len(rows), size)
 
 
 def _first_corners(
@@ -138,10 +148,19 @@ def _first_corners(
     return np.minimum.accumulate(np.concatenate([own[None], corner[reached].min(axis=1)]))
 
 
-def _existence(first: NDArray[np.int64], apart: NDArray[np.bool_], num_corners: int) -> NDArray[np.float64]:
-    """Share of extended intervals that hold a predicted step, by corner; intervals not `apart` are one."""
-    joined = np.minimum.reduceat(first, np.flatnonzero(np.append(True, apart)))
-    return np.cumsum(np.bincount(joined, minlength=num_corners)) / len(joined)
+def _existence(first: NDArray[np.int64], gaps: NDArray, reaches: NDArray, num_knots: int) -> NDArray[np.float64]:
+    """Share of the intervals, extended by ascending reaches (R,), that hold a predicted step, by knot (R, num_knots).
+
+    Intervals that fill the gap between them are one.
+    """
+    num_joined = np.searchsorted(np.sort(gaps), 2 * reaches, side="right")
+    found = []
+    for number in np.unique(num_joined):
+        alike = reaches[num_joined == number]
+        joined = np.minimum.reduceat(first[alike], np.flatnonzero(np.append(True, gaps > 2 * alike[0])), axis=1)
+        counts = _row_sums(joined, np.ones(joined.shape), num_knots)
+        found.append(np.cumsum(counts, axis=1) / joined.shape[1])
+    return np.concatenate(found)
 
 
 _LARGEST = "range-based {} area at the largest window (Paparrizos et al., VLDB 2022)"
@@ -153,5 +172,7 @@ RANGES = Metric(
         Column("vus_roc", _MEAN.format("ROC"), printed="VUS-ROC", channels="VUS-ROC"),
         Column("vus_pr", _MEAN.format("PR"), printed="VUS-PR", headline="VUS-PR", channels="VUS-PR"),
     ),
-    lambda steps: astuple(volume_under_surface(steps.labels, steps.scores, steps.lengths, steps.options.vus_window)),
+    lambda steps: astuple(
+        volume_under_surface(steps.labels, steps.scores, steps.lengths, steps.options.vus_window, steps.ranks)
+    ),
 )

@@ -4,29 +4,42 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from metrics.events import intervals_of
 from metrics.metric import Column, Metric
+from metrics.ranks import Ranks, ranks_of
 
 
-def _one_class(labels: ArrayLike) -> bool:
+def one_class(labels: ArrayLike) -> bool:
+    """Whether the labels are all alike, so that nothing can be ranked. Any shape."""
     anomalous = np.asarray(labels) != 0
     return bool(anomalous.all() or not anomalous.any())
 
 
 def auroc(labels: ArrayLike, scores: ArrayLike) -> float | None:
     """Area under the ROC curve, or None where the labels are all alike and there is no curve. Any equal shapes."""
-    if _one_class(labels):
+    return _auroc(ranks_of(labels, scores))
+
+
+def _auroc(ranks: Ranks) -> float | None:
+    if ranks.is_one_class:
         return None
-    return float(roc_auc_score(np.ravel(labels) != 0, np.ravel(scores)))
+    # trapezoids in whole numbers: labelled steps at two thresholds, and normal steps between these
+    both = ranks.found + np.append(0, ranks.found[:-1])
+    return float(np.dot(both, np.diff(ranks.predicted - ranks.found, prepend=0))) / (
+        2.0 * ranks.num_labelled * ranks.num_normal
+    )
 
 
 def average_precision(labels: ArrayLike, scores: ArrayLike) -> float | None:
     """Sum of precision times gain in recall over all thresholds, or None where the labels are all alike."""
-    if _one_class(labels):
+    return _average_precision(ranks_of(labels, scores))
+
+
+def _average_precision(ranks: Ranks) -> float | None:
+    if ranks.is_one_class:
         return None
-    return float(average_precision_score(np.asarray(labels) != 0, np.asarray(scores)))
+    return float(np.dot(np.diff(ranks.found, prepend=0), ranks.found / ranks.predicted)) / ranks.num_labelled
 
 
 def best_f1(labels: ArrayLike, scores: ArrayLike) -> tuple[float, float] | None:
@@ -35,16 +48,28 @@ def best_f1(labels: ArrayLike, scores: ArrayLike) -> tuple[float, float] | None:
     The threshold is chosen WITH the labels: no detector can reach this F1 without knowing them, it is an upper bound.
     Of several best thresholds it is the highest. Equal scores are alarms together or not at all.
     """
-    if _one_class(labels):
+    return _best_f1(ranks_of(labels, scores))
+
+
+def _best_f1(ranks: Ranks) -> tuple[float, float] | None:
+    if ranks.is_one_class:
         return None
-    scores = np.asarray(scores)
-    order = np.argsort(scores)[::-1]
-    descending = scores[order]
-    last_of_ties = np.flatnonzero(np.append(descending[1:] != descending[:-1], True))
-    found = np.cumsum(np.asarray(labels)[order] != 0)[last_of_ties]
-    f1 = 2 * found / (found[-1] + last_of_ties + 1)  # 2 TP / (labelled steps + predicted steps)
+    f1 = 2 * ranks.found / (ranks.num_labelled + ranks.predicted)  # 2 TP / (labelled steps + predicted steps)
     best = int(np.argmax(f1))
-    return float(f1[best]), float(descending[last_of_ties[best]])
+    return float(f1[best]), float(ranks.thresholds[best])
+
+
+def roc_points(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """False and true positive rate at every threshold, from (0, 0) to (1, 1); labels of both classes."""
+    ranks = ranks_of(labels, scores)
+    false = (ranks.predicted - ranks.found) / ranks.num_normal
+    return np.append(0.0, false), np.append(0.0, ranks.found / ranks.num_labelled)
+
+
+def precision_points(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Recall and precision at every threshold, from (0, 1) on; labels of both classes."""
+    ranks = ranks_of(labels, scores)
+    return np.append(0.0, ranks.found / ranks.num_labelled), np.append(1.0, ranks.found / ranks.predicted)
 
 
 def point_adjusted_best_f1(labels: ArrayLike, scores: ArrayLike, lengths: Sequence[int]) -> tuple[float, float] | None:
@@ -71,18 +96,26 @@ def _interval_maxima(anomalous: NDArray[np.bool_], scores: NDArray, lengths: Seq
 
 
 ROC_AUC = Metric(
-    (Column("roc_auc", "area under the ROC curve of the time steps, without point adjustment", channels="ROC AUC"),),
-    lambda steps: (auroc(steps.labels, steps.scores),),
+    (
+        Column(
+            "roc_auc",
+            "area under the ROC curve of the time steps, without point adjustment",
+            printed="ROC AUC",
+            channels="ROC AUC",
+        ),
+    ),
+    lambda steps: (_auroc(steps.ranks),),
 )
 AVERAGE_PRECISION = Metric(
     (
         Column(
             "average_precision",
             "sum over thresholds of precision times gain in recall, without point adjustment",
+            printed="AP",
             channels="AP",
         ),
     ),
-    lambda steps: (average_precision(steps.labels, steps.scores),),
+    lambda steps: (_average_precision(steps.ranks),),
 )
 BEST_F1 = Metric(
     (
@@ -94,7 +127,7 @@ BEST_F1 = Metric(
         ),
         Column("best_f1_threshold", "the threshold of best_f1; a score at or above it is an alarm"),
     ),
-    lambda steps: best_f1(steps.labels, steps.scores) or (None, None),
+    lambda steps: _best_f1(steps.ranks) or (None, None),
 )
 POINT_ADJUSTED_F1 = Metric(
     (

@@ -1,7 +1,7 @@
 """All metrics of time steps in one table: what metrics.json, the printed tables and the page are made of."""
 
 from metrics import METRICS
-from metrics.metric import Column, Steps, Value
+from metrics.metric import Column, PrintedTable, Steps, Value
 
 Values = dict[str, Value]
 
@@ -9,6 +9,11 @@ Values = dict[str, Value]
 def columns() -> list[Column]:
     """Every figure there is, in order."""
     return [column for _, metric in METRICS.items() for column in metric.columns]
+
+
+def printed_columns(table: PrintedTable, values: Values) -> list[Column]:
+    """The columns of one of the printed tables, in order: those whose figures were asked for."""
+    return [column for column in columns() if column.printed and column.table == table and column.name in values]
 
 
 def step_metrics(steps: Steps) -> Values:

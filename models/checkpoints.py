@@ -19,6 +19,7 @@ from runtime.errors import InputError
 from runtime.files import atomic_file
 
 StateDict = dict[str, Tensor]
+KEPT = ("bank_", "origin_")  # how the names begin of what holds as much as a training left in it
 
 
 @dataclass
@@ -110,7 +111,7 @@ def load_parts(path: Path, content: dict[str, Any], parts: dict[str, nn.Module])
             )
         for key, tensor in content[name].items():
             owner, _, leaf = key.rpartition(".")
-            if leaf.startswith("bank_"):
+            if leaf.startswith(KEPT):
                 setattr(module.get_submodule(owner), leaf, tensor.to(expected[key].device))
             else:
                 expected[key].copy_(tensor)
@@ -127,7 +128,7 @@ def load_optimizer(path: Path, content: dict[str, Any], optimizer: torch.optim.O
 
 def _kept_shape(name: str, tensor: Tensor) -> tuple[int, ...]:
     """The shape that must agree: how many features a bank keeps may differ."""
-    return tuple(tensor.shape[1:] if name.rpartition(".")[2].startswith("bank_") else tensor.shape)
+    return tuple(tensor.shape[1:] if name.rpartition(".")[2].startswith(KEPT) else tensor.shape)
 
 
 def _fusion_in_our_order(state: StateDict, num_features: list[int]) -> StateDict:

@@ -64,8 +64,10 @@ class Condition(nn.Module):
         if self.num_positions and offsets is None:
             planes.append(position_condition(self.num_positions, *x.shape[2:]).to(x).expand(size))
         elif self.num_positions:
-            whole = position_condition(self.num_positions, x.shape[2], int(offsets.max()) + x.shape[3]).to(x)
-            planes.append(torch.stack([whole[..., start : start + x.shape[3]] for start in offsets.tolist()]))
+            # what is drawn before the first column, as in a mirror, has the positions of what it mirrors
+            columns = (offsets[:, None] + torch.arange(x.shape[3], device=offsets.device)).abs()
+            whole = position_condition(self.num_positions, x.shape[2], int(columns.max()) + 1).to(x)
+            planes.append(whole[:, :, columns.to(x.device)].permute(2, 0, 1, 3))
         if self.embedding is not None:
             planes.append(self.embedding(channels)[:, :, None, None].expand(size))
         return torch.cat(planes, dim=1)

@@ -3,13 +3,38 @@
 from pathlib import Path
 
 from report.curves import draw_pr, draw_roc
-from report.data import ChannelView, Curve, Report, Table
+from report.data import ChannelView, Curve, Report, Table, count
 from report.figures import write_channels
+from report.found import (
+    ALARM_RATE,
+    ALARMS,
+    EVENT_F1,
+    EVENT_PRECISION,
+    EVENT_RECALL,
+    AlarmView,
+    IncidentView,
+    SweepPoint,
+)
 from report.page import render_page
 from report.style import DPI
 from runtime.files import atomic_file, atomic_folder
 
-__all__ = ["ChannelView", "Curve", "Report", "Table", "write_report"]
+__all__ = [
+    "ALARMS",
+    "ALARM_RATE",
+    "EVENT_F1",
+    "EVENT_PRECISION",
+    "EVENT_RECALL",
+    "AlarmView",
+    "ChannelView",
+    "Curve",
+    "IncidentView",
+    "Report",
+    "SweepPoint",
+    "Table",
+    "count",
+    "write_report",
+]
 
 
 def write_report(folder: Path, report: Report) -> Path:

@@ -1,96 +1,91 @@
-"""The table of alarms on the page, highest peak first, as HTML."""
+"""The list of alarms on the page, by incident, the worst first. As HTML; alarms.js draws the one that is chosen."""
 
 import html
 import math
 
-from report.clock import duration_text, instants, time_texts
 from report.data import ChannelView, Report, count
-from report.tables import cell_html, format_cell, sort_head
+from report.found import AlarmView
+from report.ranking import Place, alarm_at, listed, ranked
+from report.wording import When, columns_text, is_labelled, size_text, whens
 
-MOST_ALARMS = 200
+MET = {True: 'yes">on a label', False: 'no">no label'}
 
 
-def alarm_table(report: Report) -> str:
-    """The highest MOST_ALARMS alarms of all channels, sortable by page.js, and how many more there are.
-
-    A column that would be empty is left out.
-    """
-    places = [(number, place) for number, channel in enumerate(report.channels) for place in range(len(channel.alarms))]
-    if not places:
+def alarm_list(report: Report) -> str:
+    """The alarms of `listed`, each a link of its own, and how many more there are."""
+    total = sum(len(places) for _, places in ranked(report))
+    if not total:
         return '<p class="more">No alarm was raised.</p>'
-    places.sort(key=lambda place: _rank(report.channels[place[0]].alarms[place[1]].peak))
-    shown = places[:MOST_ALARMS]
-    ratios = [_ratio(report.channels[number], place) for number, place in shown]
-    causes = [report.channels[number].alarm_causes[place : place + 1] for number, place in shown]
-    heads = [
-        sort_head("channel", "text"),
-        *(sort_head(name, "number") for name in ("start", "end", "length")),
-        sort_head("peak score", "number", order="descending"),
-        *([sort_head("×\u00a0threshold", "number")] if any(ratios) else []),
-        *([sort_head("causes", "text")] if any(causes) else []),
-    ]
-    spans = [_spans(channel) for channel in report.channels]
-    rows = []
-    for (number, place), ratio, cause in zip(shown, ratios, causes, strict=True):
-        name = html.escape(report.channels[number].name)
-        cells = [spans[number][place], cell_html(float(report.channels[number].alarms[place].peak), "peak", none="")]
-        if any(ratios):
-            cells.append(f'<td class="num ratio" data-value="{ratio!r}">{ratio:,.3g} ×</td>' if ratio else "<td></td>")
-        if any(causes):
-            text = html.escape("".join(cause))
-            cells.append(f'<td class="causes" data-value="{text}">{text}</td>')
-        rows.append(
-            f'<tr data-channel="{number}" data-alarm="{place}"><th scope="row" data-value="{name}">'
-            f'<button type="button" aria-expanded="false">{name}</button></th>{"".join(cells)}</tr>'
-        )
-    more = len(places) - len(shown)
-    rest = f"and {count(more, 'more alarm')} with lower peaks; alarms.csv has all alarms." if more else ""
+    times = [whens(channel) for channel in report.channels]
+    named = len(report.channels) > 1 or report.left_out > 0
+    items, rank = [], 0
+    for group, (number, places) in enumerate(listed(report)):
+        if len(places) > 1:
+            items.append(_incident(report, number, places, times, group))
+        for place in places:
+            rank += 1
+            channel = report.channels[place[0]]
+            when = times[place[0]][place[1]]
+            items.append(_alarm(channel, alarm_at(report, place), when, place, rank, group, len(places) > 1, named))
+    rest = (
+        f"and {count(total - rank, 'more alarm')} with lower peaks; alarms.csv has all alarms." if total > rank else ""
+    )
+    return f'<ol class="alarms" id="alarms">{"".join(items)}</ol><p class="more" id="more-alarms">{rest}</p>'
+
+
+def incident_count(report: Report) -> int:
+    """How many incidents all alarms make."""
+    return len(ranked(report))
+
+
+def _incident(report: Report, number: int | None, places: list[Place], times: list[list[When]], group: int) -> str:
+    """The heading of several alarms that belong together."""
+    channels = {place[0] for place in places}
+    starts = [times[channel][alarm] for channel, alarm in places]
+    first = min(starts, key=lambda when: when.order)
+    last = max(places, key=lambda place: _ends(report, place))
+    timed = report.channels[last[0]].times is not None
+    span = f"{first.start} to {times[last[0]][last[1]].end}"
+    text = f"{count(len(places), 'alarm')} in {count(len(channels), 'channel')}, {'' if timed else 'steps '}{span}"
+    title = "Incident" if number is None else f"Incident {number}"
+    return f'<li class="incident" data-group="{group}"><b>{title}</b> <span>{html.escape(text)}</span></li>'
+
+
+def _ends(report: Report, place: Place) -> float:
+    channel, end = report.channels[place[0]], alarm_at(report, place).end
+    return end if channel.times is None else channel.times[end].value
+
+
+def _alarm(
+    channel: ChannelView,
+    alarm: AlarmView,
+    when: When,
+    place: Place,
+    rank: int,
+    group: int,
+    together: bool,
+    named: bool,
+) -> str:
+    """One alarm: its rank, channel and sensor, size, time, and whether it meets a label."""
+    name, causes = html.escape(channel.name), html.escape(columns_text(alarm))
+    who = f"<b>{name}</b>" if named or not causes else f"<b>{causes}</b>"
+    sensor = f'<span class="causes">{causes}</span>' if causes and named else ""
+    steps = "" if channel.times is not None else "step " if alarm.start == alarm.end else "steps "
+    span = when.start if channel.times is not None or alarm.start == alarm.end else f"{when.start} to {when.end}"
+    details = [f"{steps}{span}", when.brief, *([alarm.kind] if alarm.kind else [])]
+    met = is_labelled(channel, alarm)
+    mark = "" if met is None else f'<span class="met {MET[met]}</span>'
+    size = alarm.size or 0.0
+    bar = f'<i style="width:{100 * _bar(size):.0f}%"></i>' if size else ""
     return (
-        '<div class="scroll" tabindex="0" role="region" aria-label="Alarms"><table class="sorted" id="alarms">'
-        f"<thead><tr>{''.join(heads)}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-        f'<p class="more">{rest}</p>'
+        f'<li class="alarm{" together" if together else ""}" data-group="{group}"><a href="#alarm-{rank}" '
+        f'data-channel="{place[0]}" data-alarm="{place[1]}" data-order="{when.order}">'
+        f'<span class="rank">{rank}</span>'
+        f'<span class="who">{who} {sensor}</span><span class="size">{size_text(alarm)}{bar}</span>'
+        f'<span class="time">{html.escape(" · ".join(details))}</span>{mark}</a></li>'
     )
 
 
-def _rank(peak: float) -> float:
-    """Sorts the highest first and what is no number last; equal peaks stay in the order of the report."""
-    return math.inf if math.isnan(peak) else -peak
-
-
-def _ratio(channel: ChannelView, place: int) -> float | None:
-    """How many times the threshold the peak of an alarm is, or None where that says nothing."""
-    threshold = channel.threshold
-    if threshold is None or not 0 < threshold < math.inf:
-        return None
-    ratio = float(channel.alarms[place].peak) / threshold
-    return ratio if math.isfinite(ratio) else None
-
-
-def _spans(channel: ChannelView) -> list[str]:
-    """The cells start, end and length of every alarm of a channel."""
-    cells = []
-    times = channel.times
-    ends = [step for alarm in channel.alarms for step in (alarm.start, alarm.end)]
-    texts = time_texts(times, ends) if times is not None and ends else []
-    stamps = instants(times) if times is not None else None
-    for number, alarm in enumerate(channel.alarms):
-        steps = alarm.end - alarm.start + 1
-        if stamps is None:
-            pairs = [(format_cell(alarm.start), ""), (format_cell(alarm.end), ""), (count(steps, "step"), "")]
-            values = [alarm.start, alarm.end, steps]
-        else:
-            start, end = stamps[[alarm.start, alarm.end]].astype("int64").tolist()
-            pairs = [
-                (texts[2 * number], f"step {format_cell(alarm.start)}"),
-                (texts[2 * number + 1], f"step {format_cell(alarm.end)}"),
-                (count(steps, "step"), duration_text((end - start) / 1e6) if end > start else ""),
-            ]
-            values = [start, end, steps]
-        parts = zip(("start", "end", "length"), values, pairs, strict=True)
-        cells.append("".join(_two_lines(name, value, *pair) for name, value, pair in parts))
-    return cells
-
-
-def _two_lines(name: str, value: int, text: str, below: str) -> str:
-    below = f"<small>{html.escape(below)}</small>" if below else ""
-    return f'<td class="num {name}" data-value="{int(value)}">{html.escape(text)}{below}</td>'
+def _bar(size: float) -> float:
+    """How long the bar of a size is, in [0, 1]: by its logarithm, whole at 32 times the threshold."""
+    return min(max(math.log2(max(size, 1)) / 5, 0.04), 1)

@@ -1,7 +1,4 @@
-"""Time stamps as a reader meets them: in the zone of the table, as texts, durations and places on an axis.
-
-A page knows no zones, so there an axis shows wall-clock time, which goes back by an hour once a year in many zones.
-"""
+"""Time stamps as a reader meets them: in the zone of the table, as texts, durations and places on an axis."""
 
 from typing import TYPE_CHECKING
 
@@ -62,14 +59,19 @@ def time_texts(times: "pd.DatetimeIndex", steps: list[int]) -> list[str]:
     within the series, the offset follows.
     """
     wall = wall_clock(times)
-    units = UNITS if usual_interval(wall.astype(np.int64)) < 1e6 else UNITS[: UNITS.index("s") + 1]
-    unit = next(unit for unit in units if unit == units[-1] or (wall == wall.astype(f"datetime64[{unit}]")).all())
-    texts = np.datetime_as_string(wall[steps], unit=unit, casting="unsafe").tolist()
+    texts = np.datetime_as_string(wall[steps], unit=finest_unit(times), casting="unsafe").tolist()
     texts = [text.replace("T", " ") for text in texts]
     ahead = offsets(times)
     if (ahead == ahead[0]).all():
         return texts
     return [f"{text} {offset_text(minutes)}" for text, minutes in zip(texts, ahead[steps], strict=True)]
+
+
+def finest_unit(times: "pd.DatetimeIndex") -> str:
+    """The unit of UNITS in which the times are written whole; seconds where steps usually take longer than one."""
+    wall = wall_clock(times)
+    units = UNITS if usual_interval(wall.astype(np.int64)) < 1e6 else UNITS[: UNITS.index("s") + 1]
+    return next(unit for unit in units if unit == units[-1] or (wall == wall.astype(f"datetime64[{unit}]")).all())
 
 
 def duration_text(seconds: float) -> str:
@@ -108,8 +110,3 @@ def jumps(times: "pd.DatetimeIndex | None") -> NDArray[np.intp]:
         return np.zeros(0, dtype=np.intp)
     at = instants(times).astype(np.int64)
     return np.flatnonzero(np.diff(at) > JUMP * usual_interval(at))
-
-
-def set_backs(times: "pd.DatetimeIndex") -> NDArray[np.intp]:
-    """Steps after which clocks were set back, so that the next step stands before this one on a wall-clock axis."""
-    return np.flatnonzero(np.diff(wall_clock(times).astype(np.int64)) < 0)

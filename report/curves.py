@@ -9,6 +9,7 @@ from report.data import Curve, Report
 from report.style import INK, MUTED, RULE, curve_style, style_axes
 
 CURVE_POINTS = 1200
+LEGEND_COLUMNS, LEGEND_ROW = 2, 0.2  # height in inches
 
 
 def thin_curve(curve: Curve, limit: int) -> tuple[NDArray, NDArray]:
@@ -31,7 +32,7 @@ def draw_roc(report: Report) -> Figure:
     """ROC curves of the model and of the trivial scores, the diagonal of guessing dotted."""
     figure, axes = _curve_axes("ROC curve, all time steps", "false positive rate", "true positive rate")
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=":", zorder=1)
-    _draw_curves(axes, report.roc, "lower right", "default")
+    _draw_curves(axes, report.roc, "default")
     return figure
 
 
@@ -42,7 +43,7 @@ def draw_pr(report: Report) -> Figure:
         label = f"prevalence  {report.prevalence:.3f}"
         axes.axhline(report.prevalence, color=MUTED, linewidth=1, linestyle=":", label=label)
     # as steps: the area under them is the average precision
-    _draw_curves(axes, report.pr, "upper right", "steps-pre")
+    _draw_curves(axes, report.pr, "steps-pre")
     return figure
 
 
@@ -59,7 +60,7 @@ def _curve_axes(title: str, x_label: str, y_label: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _draw_curves(axes: Axes, curves: list[Curve], corner: str, steps: str) -> None:
+def _draw_curves(axes: Axes, curves: list[Curve], steps: str) -> None:
     for number, curve in enumerate(curves):
         style = curve_style(number)
         # matplotlib counts dashes in line widths, and the lines here are 1.4 wide
@@ -70,5 +71,10 @@ def _draw_curves(axes: Axes, curves: list[Curve], corner: str, steps: str) -> No
         axes.plot(
             x, y, color=style.colour, linewidth=width, linestyle=dashes, zorder=order, label=label, drawstyle=steps
         )
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc=corner, fontsize=9, framealpha=0.92, edgecolor="none", labelcolor=INK, handlelength=3)
+    names = axes.get_legend_handles_labels()[1]
+    if names:  # below, as no corner is free of curves; the figure grows by its rows
+        columns = min(len(names), LEGEND_COLUMNS)
+        style = {"fontsize": 9, "frameon": False, "labelcolor": INK, "handlelength": 3, "columnspacing": 2.5}
+        axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.13), ncols=columns, **style)
+        width, height = axes.figure.get_size_inches()
+        axes.figure.set_size_inches(width, height + LEGEND_ROW * -(-len(names) // columns))

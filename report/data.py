@@ -4,13 +4,14 @@ Nothing here knows of models or data sets: whoever writes a report fills these i
 Time steps count from 0; intervals are inclusive at both ends, as in the label files.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.events import Alarm
+from report.found import AlarmView, IncidentView, SweepPoint, ratio
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,9 +25,10 @@ class ChannelView:
     Without labels `intervals` is None.
 
     `metrics` is its row of the channel table, column -> value; None stands for undefined. `times` (T,) are shown in
-    their own zone; without them steps are counted. In `masked` steps (T,) nothing was measured. `alarm_causes` says
-    from which columns each alarm came, or is empty. `hidden_columns` more columns exist than are drawn.
-    Values and scores may be NaN: no line is drawn there.
+    their own zone; without them steps are counted. In `masked` steps (T,) nothing was measured. `hidden_columns` more
+    columns exist than are drawn. Values and scores may be NaN: no line is drawn there. Scores are told as
+    multiples of the `threshold`. `limits` (T,) are what the score of each step must exceed to start an alarm, where
+    that is not the threshold throughout.
     Raises ValueError where lengths differ, times are missing or go back, or an interval or alarm lies outside the
     series.
     """
@@ -35,17 +37,19 @@ class ChannelView:
     columns: dict[str, NDArray]
     scores: NDArray
     intervals: list[tuple[int, int]] | None
-    alarms: list[Alarm]
+    alarms: list[AlarmView]
     threshold: float | None
     metrics: dict[str, Cell]
     times: "pd.DatetimeIndex | None" = None
     masked: NDArray[np.bool_] | None = None
-    alarm_causes: list[str] = field(default_factory=list)
     hidden_columns: int = 0
+    limits: NDArray | None = None
 
     def __post_init__(self) -> None:
-        timing = [(what, getattr(self, what)) for what in ("times", "masked") if getattr(self, what) is not None]
-        for what, values in [("scores", self.scores), *timing, *self.columns.items()]:
+        parts = [
+            (what, getattr(self, what)) for what in ("times", "masked", "limits") if getattr(self, what) is not None
+        ]
+        for what, values in [("scores", self.scores), *parts, *self.columns.items()]:
             if np.shape(values) != (self.num_steps,) or self.num_steps == 0:
                 raise ValueError(
                     f"channel {self.name}: {what} has shape {np.shape(values)}, expected a series of {self.num_steps}."
@@ -57,15 +61,25 @@ class ChannelView:
                 )
         if self.times is not None and not self.times.is_monotonic_increasing:
             raise ValueError(f"channel {self.name}: some times are missing or earlier than the one before; sort them.")
-        if len(self.alarm_causes) not in (0, len(self.alarms)):
-            raise ValueError(
-                f"channel {self.name}: {len(self.alarm_causes)} causes of {len(self.alarms)} alarms, expected as many."
-            )
 
     @property
     def num_steps(self) -> int:
         """The length T."""
         return len(self.scores)
+
+    @property
+    def relative(self) -> bool:
+        """Whether scores can be told as multiples of the threshold."""
+        return ratio(1.0, self.threshold) is not None
+
+    @property
+    def highest(self) -> float | None:
+        """The highest score in units of the threshold, or as it is where there is none to compare it with."""
+        scores = np.asarray(self.scores)[np.isfinite(self.scores)]
+        if not len(scores):
+            return None
+        times = ratio(float(scores.max()), self.threshold)
+        return float(scores.max()) if times is None else times
 
     @property
     def labels(self) -> NDArray[np.bool_]:
@@ -127,8 +141,10 @@ class Report:
     anomalous steps, in [0, 1], or None where no channel is labelled. `facts` are settings, versions and weights;
     `notes` are definitions, "term: text". `left_out` channels with lower scores are not among the `channels`.
     `warnings` are sentences on what makes the result worse than it looks.
+    `incidents` group the alarms, the worst first; an alarm in none of them is one of its own. `sweep` is what other
+    thresholds would give, by ascending factor; one factor is 1, the thresholds that are used.
     Without a `headline` and without a labelled channel, the report says nothing about labels.
-    Raises ValueError where two channels have one name.
+    Raises ValueError where two channels have one name, or incidents or a sweep do not fit the channels.
     """
 
     title: str
@@ -143,12 +159,26 @@ class Report:
     verdict_is_good: bool | None = None
     left_out: int = 0
     warnings: list[str] = field(default_factory=list)
+    incidents: list[IncidentView] = field(default_factory=list)
+    sweep: list[SweepPoint] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         names = [channel.name for channel in self.channels]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"channels {', '.join(twice)} stand twice in the report, expected different names.")
+        grouped = [place for incident in self.incidents for place in incident.alarms]
+        there = {
+            (number, place) for number, channel in enumerate(self.channels) for place in range(len(channel.alarms))
+        }
+        if len(set(grouped)) < len(grouped) or not there.issuperset(grouped):
+            raise ValueError("incidents name an alarm twice, or one that no channel of the report has.")
+        factors = [point.factor for point in self.sweep]
+        fitting = factors == sorted(set(factors)) and min(factors, default=1) > 0
+        if factors and not (fitting and math.isclose(factors[self.in_use], 1)):
+            raise ValueError(f"a sweep needs ascending factors above 0 with 1 among them, not {factors}.")
+        if any(len(point.alarms) != len(self.channels) for point in self.sweep):
+            raise ValueError(f"a point of the sweep needs the alarms of all {len(self.channels)} channels.")
 
     @property
     def labelled(self) -> bool:
@@ -156,20 +186,17 @@ class Report:
         return self.headline is not None or any(channel.intervals is not None for channel in self.channels)
 
     @property
+    def in_use(self) -> int | None:
+        """The place in the sweep of the thresholds that are used."""
+        factors = [abs(math.log(point.factor)) for point in self.sweep]
+        return factors.index(min(factors)) if factors else None
+
+    @property
     def late_share(self) -> float | None:
         """The share of labelled steps in the second half of their channel, or None where no step is labelled."""
         labels = [channel.labels for channel in self.channels]
         total = sum(int(each.sum()) for each in labels)
         return sum(int(each[len(each) // 2 :].sum()) for each in labels) / total if total else None
-
-
-def alarm_peaks(channel: ChannelView) -> list[int]:
-    """The step of the highest score inside each alarm; its start where the scores there are not numbers."""
-    return [
-        alarm.start
-        + int(np.argmax(np.nan_to_num(channel.scores[alarm.start : alarm.end + 1], nan=-np.inf, neginf=-np.inf)))
-        for alarm in channel.alarms
-    ]
 
 
 def labels_text(channel: ChannelView) -> str:

@@ -4,21 +4,25 @@ import html
 
 import numpy as np
 
+from report.alarms import incident_count
 from report.clock import time_texts, wall_clock, zone_name
 from report.data import Report
-from report.tables import DASH, terms
+from report.tables import is_number, terms
 
 
 def summary(report: Report) -> str:
     """The counts of a report as rows of a <dl>."""
     steps = sum(channel.num_steps for channel in report.channels)
-    rows = [("channels", f"{len(report.channels):,}"), ("time steps", f"{steps:,}")]
+    shown = len(report.channels)
+    rows = [("channels", f"{shown:,}")]
     if report.left_out:
-        rows[0] = ("channels", f"{len(report.channels):,} of {len(report.channels) + report.left_out:,}")
-    rows += _labels(report) if report.labelled else _alarms(report, steps)
-    masks = [channel.masked for channel in report.channels if channel.masked is not None]
-    if masks or not report.labelled:
-        rows.append(("steps not measured", f"{sum(int(mask.sum()) for mask in masks):,}"))
+        rows = [("channels", f"{shown:,} of {shown + report.left_out:,}")]
+    elif shown == 1:
+        rows = [("channel", report.channels[0].name)]
+    rows += [("time steps", f"{steps:,}"), *_columns(report), *_alarms(report, steps)]
+    rows += _labels(report) if report.labelled else []
+    unmeasured = sum(int(channel.masked.sum()) for channel in report.channels if channel.masked is not None)
+    rows += [("steps not measured", f"{unmeasured:,}")] if unmeasured else []
     return terms([*rows, *_time_span(report)])
 
 
@@ -44,26 +48,33 @@ def late(report: Report) -> str:
     )
 
 
+def _columns(report: Report) -> list[tuple[str, str]]:
+    widths = sorted({len(channel.columns) + channel.hidden_columns for channel in report.channels})
+    if not widths or widths == [1]:
+        return []
+    columns = " to ".join(f"{width:,}" for width in dict.fromkeys(widths[:1] + widths[-1:]))
+    return [("columns" if len(report.channels) == 1 else "columns per channel", columns)]
+
+
+def _alarms(report: Report, steps: int) -> list[tuple[str, str]]:
+    alarms, incidents = sum(len(channel.alarms) for channel in report.channels), incident_count(report)
+    alarmed = sum(int(channel.alarmed.sum()) for channel in report.channels)
+    return [
+        ("alarms", f"{alarms:,}"),
+        *([("incidents", f"{incidents:,}")] if incidents < alarms else []),
+        ("steps under alarm", f"{alarmed / max(steps, 1):.2%}"),
+    ]
+
+
 def _labels(report: Report) -> list[tuple[str, str]]:
     intervals = sum(len(channel.intervals or []) for channel in report.channels)
     unlabelled = sum(channel.intervals is None for channel in report.channels)
     anomalous = sum(int(channel.labels.sum()) for channel in report.channels)
+    share = f" ({report.prevalence:.1%})" if is_number(report.prevalence) else ""
     return [
         ("labelled intervals", f"{intervals:,}"),
-        ("anomalous steps", f"{anomalous:,}"),
-        ("prevalence", DASH if report.prevalence is None else f"{report.prevalence:.1%}"),
+        ("anomalous steps", f"{anomalous:,}{share}"),
         *([("channels without labels", f"{unlabelled:,}")] if unlabelled else []),
-    ]
-
-
-def _alarms(report: Report, steps: int) -> list[tuple[str, str]]:
-    widths = sorted({len(channel.columns) + channel.hidden_columns for channel in report.channels})
-    columns = " to ".join(f"{width:,}" for width in dict.fromkeys(widths[:1] + widths[-1:]))
-    alarmed = sum(int(channel.alarmed.sum()) for channel in report.channels)
-    return [
-        *([("columns" if len(report.channels) == 1 else "columns per channel", columns)] if columns else []),
-        ("alarms", f"{sum(len(channel.alarms) for channel in report.channels):,}"),
-        ("steps under alarm", f"{alarmed / max(steps, 1):.2%}"),
     ]
 
 

@@ -1,6 +1,6 @@
-"""The tables of the page as HTML: the result, the key of the curves, the channels. Every text is escaped here.
+"""Tables and cells of the page as HTML: the result, the key of the curves, terms. Every text is escaped here.
 
-The table of alarms is in alarms.py.
+The table of channels is in fleet.py, the list of alarms in alarms.py.
 """
 
 import html
@@ -10,16 +10,13 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from report.data import Cell, ChannelView, Curve, Table
+from report.data import Cell, Curve, Table
 from report.style import curve_style
-from report.thinning import spans_of
-
-STRIP_CELLS = 320  # time cells of the strip that shows when a channel has labels and alarms
-DASH = "–"
 
 
 def headline_table(table: Table) -> str:
-    """The model beside the trivial scores; the best value of every ranked column is bold."""
+    """The model beside the trivial scores; the best of every ranked column is bold. Empty columns are left out."""
+    table = _without_empty_columns(table)
     edges = np.cumsum([width for _, width in table.groups])
     starts = set(edges[:-1].tolist())
     heads = "".join(
@@ -43,35 +40,8 @@ def headline_table(table: Table) -> str:
     )
 
 
-def channel_table(channels: list[ChannelView], says_labels: bool = True) -> str:
-    """One row per channel, sortable by page.js: when its anomalies lie, then its metrics in order of appearance.
-
-    Where the report does not speak of labels, metrics that no channel has are left out.
-    """
-    names = list(dict.fromkeys(name for channel in channels for name in channel.metrics))
-    columns = [name for name in names if says_labels or any(has_value(each.metrics.get(name)) for each in channels)]
-    texts = {name for channel in channels for name, cell in channel.metrics.items() if isinstance(cell, str)}
-    first, *heads = (
-        sort_head(name, "text" if name in texts or number == 0 else "number")
-        for number, name in enumerate(["channel", *columns])
-    )
-    rows = []
-    for number, channel in enumerate(channels):
-        name = html.escape(channel.name)
-        cells = "".join(cell_html(channel.metrics.get(column), none=DASH if says_labels else "") for column in columns)
-        rows.append(
-            f'<tr data-channel="{number}"><th scope="row" data-value="{name}">'
-            f'<button type="button" aria-expanded="false">{name}</button></th>'
-            f"<td>{_strip(channel, says_labels)}</td>{cells}</tr>"
-        )
-    return (
-        f'<table class="sorted" id="channels"><thead><tr>{first}<th scope="col">when</th>{"".join(heads)}</tr>'
-        f"</thead><tbody>{''.join(rows)}</tbody></table>"
-    )
-
-
 def sort_head(name: str, kind: str, order: str = "none") -> str:
-    """The <th> of a column that page.js sorts by, as "number" or as "text"; `order` is how the rows stand now."""
+    """The <th> of a column that fleet.js sorts by, as "number" or as "text"; `order` is how the rows stand now."""
     return (
         f'<th scope="col" data-kind="{kind}" aria-sort="{order}"{_class(kind == "number" and "num")}>'
         f'<button type="button">{html.escape(name)}</button></th>'
@@ -80,18 +50,23 @@ def sort_head(name: str, kind: str, order: str = "none") -> str:
 
 def curve_key(curves: list[Curve], area: str) -> str:
     """Line and area of each curve; `area` is the heading."""
-    rows = []
-    for number, curve in enumerate(curves):
-        style = curve_style(number)
-        dashes = " ".join(map(str, style.dashes))
-        rows.append(
-            f'<tr><td><svg class="line curve-{style.number}" viewBox="0 0 36 8" aria-hidden="true">'
-            f'<path d="M0 4H36" stroke-dasharray="{dashes}"/></svg>{html.escape(curve.name)}</td>'
-            f"{cell_html(curve.area)}</tr>"
-        )
+    rows = "".join(
+        f"<tr><td>{line_sample(place)}{html.escape(curve.name)}</td>{cell_html(curve.area)}</tr>"
+        for place, curve in enumerate(curves)
+    )
     return (
         f'<table class="key"><thead><tr><th scope="col">score</th><th scope="col" class="num">{area}</th></tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table>"
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def line_sample(place: int) -> str:
+    """A short piece of the line of the curve at this place in the list."""
+    style = curve_style(place)
+    dashes = " ".join(map(str, style.dashes))
+    return (
+        f'<svg class="line curve-{style.number}" viewBox="0 0 36 8" aria-hidden="true">'
+        f'<path d="M0 4H36" stroke-dasharray="{dashes}"/></svg>'
     )
 
 
@@ -100,19 +75,46 @@ def terms(pairs: Iterable[tuple[str, str]]) -> str:
     return "".join(f"<div><dt>{html.escape(term)}</dt><dd>{html.escape(text)}</dd></div>" for term, text in pairs)
 
 
-def format_cell(cell: Cell) -> str:
-    """A cell as text: counts with a comma per thousand, other numbers with three decimals, a dash for None and NaN."""
+def format_cell(cell: Cell, short: bool = False) -> str:
+    """A cell as text: counts with a comma per thousand, other numbers with three decimals, nothing for None and NaN.
+
+    `short`: other numbers with three digits.
+    """
     if isinstance(cell, str):
         return cell
     if not is_number(cell):
-        return DASH
+        return ""
     if isinstance(cell, Integral):
         text = f"{int(cell):,}"
     elif cell and not 0.001 <= abs(cell) < 10_000:
         text = f"{float(cell):.3g}"
+    elif short:
+        text = three_digits(float(cell))
     else:
         text = f"{float(cell):,.3f}"
     return text.replace("-", "−", 1) if text.startswith("-") else text
+
+
+def three_digits(value: float) -> str:
+    """14.8, 3.20, 1,234, 2.5e+06."""
+    if abs(value) >= 10_000:
+        return f"{value:.2g}"
+    return f"{value:,.{2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0}f}"
+
+
+def cell_html(cell: Cell, *classes: str | bool, label: str = "", short: bool = False) -> str:
+    """A <td>; data-value holds what fleet.js sorts by, and is left out where there is no value.
+
+    `label` is the heading of its column, which stands before it where the row is shown as a card.
+    """
+    text = html.escape(format_cell(cell, short))
+    attributes = f' data-label="{html.escape(label)}"' if label else ""
+    if isinstance(cell, str):
+        return f'<td{_class(*classes)}{attributes} data-value="{text}">{text}</td>'
+    if not is_number(cell):
+        return f"<td{_class('num', 'none', *classes)}{attributes}></td>"
+    value = int(cell) if isinstance(cell, Integral) else float(cell)
+    return f'<td{_class("num", *classes)}{attributes} data-value="{value!r}">{text}</td>'
 
 
 def has_value(cell: Cell) -> bool:
@@ -125,6 +127,23 @@ def is_number(cell: Cell) -> bool:
     return isinstance(cell, Real) and math.isfinite(cell)
 
 
+def _without_empty_columns(table: Table) -> Table:
+    """The table without the columns in which no row has a value."""
+    kept = [n for n in range(len(table.columns)) if n == 0 or any(has_value(row[n]) for row in table.rows)]
+    if len(kept) == len(table.columns):
+        return table
+    edges = np.cumsum([0, *(width for _, width in table.groups)]).tolist()
+    spans = zip(edges[:-1], edges[1:], strict=True)
+    widths = [sum(start <= number < stop for number in kept) for start, stop in spans]
+    return Table(
+        [table.columns[number] for number in kept],
+        [[row[number] for number in kept] for row in table.rows],
+        [(title, width) for (title, _), width in zip(table.groups, widths, strict=True) if width],
+        tuple(kept.index(number) for number in table.ranked if number in kept),
+        table.highlight,
+    )
+
+
 def _group_heads(groups: list[tuple[str, int]]) -> str:
     cells = []
     for number, (title, width) in enumerate(groups):
@@ -133,57 +152,6 @@ def _group_heads(groups: list[tuple[str, int]]) -> str:
     return f'<tr class="groups">{"".join(cells)}</tr>' if cells else ""
 
 
-def cell_html(cell: Cell, *classes: str | bool, none: str = DASH) -> str:
-    """A <td>; data-value holds what page.js sorts by, and is left out where there is no value, but `none`."""
-    text = html.escape(format_cell(cell))
-    if isinstance(cell, str):
-        return f'<td{_class(*classes)} data-value="{text}">{text}</td>'
-    if not is_number(cell):
-        return f"<td{_class('num', 'none', *classes)}>{none}</td>"
-    value = int(cell) if isinstance(cell, Integral) else float(cell)
-    return f'<td{_class("num", *classes)} data-value="{value!r}">{text}</td>'
-
-
 def _class(*names: str | bool) -> str:
     chosen = " ".join(filter(None, names))
     return f' class="{chosen}"' if chosen else ""
-
-
-def _strip(channel: ChannelView, says_labels: bool) -> str:
-    """A small picture of when a channel has labels (above) and alarms (below), and was not measured (grey)."""
-    alarms = [(alarm.start, alarm.end) for alarm in channel.alarms]
-    masked = [] if channel.masked is None else spans_of(channel.masked, STRIP_CELLS)
-    lane = 8 if says_labels else 4
-    paths = "".join(
-        f'<path class="{name}" d="{path}"/>'
-        for name, spans, y, height in (
-            ("gap", masked, 0, 14),
-            ("label", channel.intervals or [], 0, 6),
-            ("alarm", alarms, lane, 6),
-        )
-        if (path := _bars(spans, channel.num_steps, y, height))
-    )
-    text = f"alarms: {len(alarms)}"
-    if says_labels:
-        text = f"{_labels(channel)}, {text}"
-    if masked:
-        text += f", not measured: {channel.masked.mean():.1%}"
-    return (
-        f'<svg class="strip" viewBox="0 0 {STRIP_CELLS} 14" preserveAspectRatio="none" role="img" aria-label="{text}">'
-        f'<title>{text}</title><path class="base" d="M0 7H{STRIP_CELLS}"/>{paths}</svg>'
-    )
-
-
-def _labels(channel: ChannelView) -> str:
-    return "not labelled" if channel.intervals is None else f"labelled intervals: {len(channel.intervals)}"
-
-
-def _bars(spans: list[tuple[int, int]], steps: int, y: int, height: int) -> str:
-    """Inclusive spans of steps as bars of an SVG path, at least two cells wide, or a short one could not be seen."""
-    filled = np.zeros(STRIP_CELLS + 2, dtype=bool)  # one empty cell more on either side
-    for start, end in spans:
-        first = min(start * STRIP_CELLS // steps, STRIP_CELLS - 2)
-        last = max(end * STRIP_CELLS // steps, first + 1)
-        filled[first + 1 : last + 2] = True
-    edges = np.flatnonzero(np.diff(filled)).reshape(-1, 2)
-    return "".join(f"M{start} {y}H{end}V{y + height}H{start}Z" for start, end in edges.tolist())

@@ -68,12 +68,12 @@ class Fitted:
 
     @property
     def thresholds(self) -> dict[str, float | None]:
-        """The score above which each channel is under alarm, learnt from its training."""
+        """The score that an alarm of each channel exceeds at the least, learnt from its training."""
         return {channel: self.threshold(channel) for channel in self.channels}
 
     def threshold(self, channel: str) -> float | None:
-        """The score above which a channel is under alarm; one that was not learnt has that of all others together."""
-        return self._learnt.threshold(channel)
+        """The score that alarms of a channel exceed at the least; of one that was not learnt that of all others."""
+        return self._learnt.learnt(channel).threshold
 
     def score(self, data: Data) -> pd.DataFrame:
         """One row per row of the data: channel, step, time, score, alarm (0 or 1) and highest_column.
@@ -84,7 +84,10 @@ class Fitted:
         return pd.concat([step_frame(scored) for scored in self._scored(self._matched(data))], ignore_index=True)
 
     def alarms(self, data: Data) -> pd.DataFrame:
-        """One row per alarm: channel, start and end (inclusive steps), peak_score, their times, threshold, columns."""
+        """One row per alarm: channel, start, end (inclusive) and peak, in steps and times, peak_score, columns, kind.
+
+        `threshold` is the score that had to be exceeded at its start. All columns: `evaluation.frames.alarm_frame`.
+        """
         return alarm_frame(self._scored(self._matched(data)))
 
     def _matched(self, data: Data) -> Matched:

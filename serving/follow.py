@@ -16,7 +16,10 @@ import pandas as pd
 
 from data.table.growing import GrowingTable
 from datasets import table_format
+from evaluation.causes import in_words
+from evaluation.details import kind_of
 from evaluation.frames import ALARM_COLUMNS, STEP_COLUMNS, csv_text, iso
+from metrics.events import Alarm
 from runtime.errors import InputError
 from runtime.files import file_name, make_folder
 from serving.fitted import Fitted
@@ -96,8 +99,7 @@ class Following:
         self.stream: Stream = fitted.stream()
         self.offset = 0  # bytes of the input that were taken
         self._table = GrowingTable(table_format(fitted.config), where, tuple(self.stream.columns))
-        self._threshold = fitted.threshold(self.stream.channel)
-        self._alarm: dict[str, Any] | None = None  # the one that lasts
+        self._lasting: dict[str, Any] | None = None  # what is known of the alarm that lasts
         self._files = {"scores": folder / "scores.csv", "alarms": folder / "alarms.csv"}
         self._state = folder / "state.npz"
         if self._state.exists():
@@ -108,7 +110,7 @@ class Following:
 
     def _restore(self) -> None:
         more = self.stream.restore(self._state)
-        self.offset, self._alarm = more["offset"], more["alarm"]
+        self.offset, self._lasting = more["offset"], more["alarm"]
         self._table.restore(more["table"])
         for name, path in self._files.items():
             if not path.exists() or path.stat().st_size < more["sizes"][name]:
@@ -133,31 +135,41 @@ class Following:
         self._save()
 
     def _ended(self, told: pd.DataFrame, last: bool) -> list[list[Any]]:
-        """The alarms that end in these steps, or with them; prints where one begins and ends."""
-        ended = []
-        for row in told[told["score"].notna()].itertuples():
-            time_of = None if pd.isna(row.time) else row.time
-            if row.alarm and self._alarm is None:
-                self._alarm = {"start": row.step, "start_time": iso(time_of), "peak": row.score, "columns": {}}
-                print(
-                    f"ALARM {row.channel} from {iso(time_of) or f'step {row.step}'}: {row.highest_column}", flush=True
-                )
-            if row.alarm and self._alarm is not None:
-                counts = self._alarm["columns"]
-                counts[row.highest_column] = counts.get(row.highest_column, 0) + 1
-                self._alarm |= {"end": row.step, "end_time": iso(time_of), "peak": max(self._alarm["peak"], row.score)}
-            elif self._alarm is not None:
-                ended.append(self._closed())
-        if last and self._alarm is not None:
-            ended.append(self._closed())
-        return ended
+        """The alarms that have ended by these steps; prints where one begins and ends."""
+        lines = [self._line(alarm, self._known_of(alarm, told)) for alarm in self.stream.ended(last)]
+        lasting = self.stream.alarm
+        self._lasting = None if lasting is None else self._known_of(lasting, told)
+        return lines
 
-    def _closed(self) -> list[Any]:
-        alarm, self._alarm = self._alarm, None
-        print(f"  until {alarm['end_time'] or alarm['end']}, peak {alarm['peak']:.4g}", flush=True)
-        column = max(alarm["columns"], key=alarm["columns"].get)
-        times = [alarm["start_time"], alarm["end_time"]]
-        return [self.stream.channel, alarm["start"], alarm["end"], alarm["peak"], *times, self._threshold, column]
+    def _known_of(self, alarm: Alarm, told: pd.DataFrame) -> dict[str, Any]:
+        """Times and columns of an alarm by these steps and those before; prints where it begins."""
+        known = self._lasting
+        if known is None or known["step"] != alarm.start:
+            known = {"step": alarm.start, "start": "", "end": "", "peak": "", "columns": {}}
+        for row in told[told["step"].between(alarm.start, alarm.end)].itertuples():
+            time_of = iso(None if pd.isna(row.time) else row.time)
+            places = {"start": alarm.start, "end": alarm.end, "peak": alarm.at}
+            known |= {name: time_of for name, step in places.items() if step == row.step}
+            if row.alarm:
+                if not known["columns"]:  # it is long enough to be one
+                    first = known["start"] or f"step {alarm.start}"
+                    print(f"ALARM {row.channel} from {first}: {row.highest_column}", flush=True)
+                known["columns"][row.highest_column] = known["columns"].get(row.highest_column, 0) + 1
+        return known
+
+    def _line(self, alarm: Alarm, known: dict[str, Any]) -> list[Any]:
+        """An alarm that has ended, as a row of alarms.csv."""
+        moved = "; the level has moved, and is usual from now on" if alarm.moved else ""
+        print(f"  until {known['end'] or alarm.end}, peak {alarm.peak:.4g}{moved}", flush=True)
+        counts = sorted(known["columns"].items(), key=lambda pair: -pair[1])
+        total = max(sum(known["columns"].values()), 1)
+        values = {
+            "channel": self.stream.channel, "start": alarm.start, "end": alarm.end, "peak_score": alarm.peak,
+            "start_time": known["start"], "end_time": known["end"], "threshold": alarm.limit,
+            "columns": in_words([(name, count / total) for name, count in counts if name]),
+            "peak": alarm.at, "peak_time": known["peak"], "kind": kind_of("", alarm), "row": "",
+        }  # fmt: skip
+        return [values.get(name) for name in ALARM_COLUMNS]
 
     def _write(self, told: pd.DataFrame, alarms: list[list[Any]]) -> None:
         ended = pd.DataFrame(alarms, columns=list(ALARM_COLUMNS))
@@ -168,5 +180,5 @@ class Following:
 
     def _save(self) -> None:
         sizes = {name: path.stat().st_size for name, path in self._files.items()}
-        more = {"offset": self.offset, "alarm": self._alarm, "sizes": sizes, "table": self._table.state()}
+        more = {"offset": self.offset, "alarm": self._lasting, "sizes": sizes, "table": self._table.state()}
         self.stream.save(self._state, more)

@@ -1,7 +1,7 @@
 """Rows scored as they arrive, as they would be in one series."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -14,8 +14,12 @@ from data.recording import Recording, with_gaps
 from data.source import ALL
 from detectors.base import Detector
 from drawing.gaps import SHORT
+from evaluation.alarms import HISTORY, limits
 from evaluation.frames import step_frame
 from evaluation.learnt import LearntScores
+from evaluation.thresholds import root
+from evaluation.watch import Watch
+from metrics.events import Alarm
 from runs.rows import COLUMN_CELL
 from runtime.errors import InputError, warn
 from runtime.files import atomic_file
@@ -28,6 +32,7 @@ class Stream:
 
     That is `latency` steps after the row: so far ahead does a score look. Memory is bounded: rows are kept for as long
     as later scores depend on them. Rows that are not later than the last one are left out, and counted in `late`.
+    Alarms are raised as with the setting `causal`: nobody knows what scores will come.
     """
 
     def __init__(self, detector: Detector, learnt: LearntScores, channel: str, step: pd.Timedelta | None) -> None:
@@ -44,6 +49,9 @@ class Stream:
         self.latency = self._reach + ahead + COLUMN_CELL
         self.owner: Any = None  # what must live as long as the stream, for the files of `learnt`
         self.columns = learnt.known.get(channel) or next(iter(learnt.known.values()))
+        self._policy = replace(learnt.policy, causal=True)
+        self._watch = Watch(self._policy, learnt.learnt(channel))
+        self._seen = np.zeros(0)  # the latest scores that were given
         self._kept: Recording | None = None
         self._begin = 0  # the step at which what is kept begins, a multiple of the detector's grid
         self._given = 0  # steps whose scores were given
@@ -152,7 +160,8 @@ class Stream:
         if self._kept is None or final <= self._given:
             return pd.DataFrame(columns=["channel", "step", "time", "score", "alarm", "highest_column"])
         found = self._detector.scores(self.channel, self._kept.values)
-        scored = self._learnt.scored(self.channel, found.rows, found.of_columns, self._kept.times, self._kept.rows)
+        kept = found.rows, found.of_columns, self._kept.times, self._kept.rows
+        scored = self._learnt.scored(self.channel, *kept, lambda scores: self._watched(scores, final))
         frame = step_frame(scored, self._begin)
         told = frame[(frame["step"] >= self._given) & (frame["step"] < final)].reset_index(drop=True)
         self._given = final
@@ -162,13 +171,35 @@ class Stream:
             self._begin = before
         return told
 
+    @property
+    def alarm(self) -> Alarm | None:
+        """The alarm that lasts, as far as it is known."""
+        return self._watch.lasting
+
+    def ended(self, last: bool = False) -> list[Alarm]:
+        """The alarms that have ended since the last call; the one that lasts too, where nothing more will come."""
+        return self._watch.finish() if last else self._watch.ended()
+
+    def _watched(self, scores: NDArray[np.float64], final: int) -> NDArray[np.bool_]:
+        """Which of the kept steps (T,) keep an alarm going, of those that are told now."""
+        going, first = np.zeros(len(scores), dtype=bool), self._given - self._begin
+        places = np.flatnonzero(np.isfinite(scores[: final - self._begin]))
+        places = places[places >= first]
+        learnt = self._learnt.learnt(self.channel)
+        if learnt.threshold is not None and len(places):
+            new = scores[places]
+            allowed = limits(new, np.full(len(new), learnt.threshold), learnt.usual, self._policy, self._seen)
+            going[places] = self._watch.push(root(new), *allowed, places + self._begin)
+            self._seen = np.concatenate([self._seen, new])[-max(HISTORY, self._policy.drift) :]
+        return going
+
     def save(self, path: Path, more: dict[str, Any] | None = None) -> None:
         """Write where the stream stands, and `more` that JSON can hold, to a .npz file: whole or not at all."""
         facts = {
             "channel": self.channel, "begin": self._begin, "given": self._given, "rows": self.rows, "late": self.late,
-            "columns": self.columns, "more": more or {},
+            "columns": self.columns, "watch": asdict(self._watch.state), "more": more or {},
         }  # fmt: skip
-        arrays: dict[str, np.ndarray] = {"facts": np.array(json.dumps(facts))}
+        arrays: dict[str, np.ndarray] = {"facts": np.array(json.dumps(facts)), "seen": self._seen}
         if self._kept is not None:
             arrays |= {"values": self._kept.values, "data_rows": self._kept.rows}
             if self._kept.times is not None:
@@ -186,14 +217,15 @@ class Stream:
             with np.load(path, allow_pickle=False) as arrays:
                 facts = json.loads(str(arrays["facts"]))
                 kept = {name: arrays[name] for name in arrays.files}
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            watch, seen = Watch(self._policy, self._learnt.learnt(self.channel), facts["watch"]), kept["seen"]
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             raise InputError(f"{path}: is no saved stream ({error}). Remove it to begin anew.") from error
         if (facts["channel"], facts["columns"]) != (self.channel, self.columns):
             raise InputError(
                 f"{path}: is of channel {facts['channel']} with the columns {', '.join(facts['columns'])}."
             )
         self._begin, self._given = facts["begin"], facts["given"]
-        self.rows, self.late = facts["rows"], facts["late"]
+        self.rows, self.late, self._seen, self._watch = facts["rows"], facts["late"], seen, watch
         if "values" in kept:
             times = None
             if "times" in kept:

@@ -74,6 +74,7 @@ class Config:
     lr_decay_gamma: float
     grad_clip: float
     train_window: int
+    held_out: float
     feature_noise: float
     top_k: float
     pro_eval: bool
@@ -92,6 +93,16 @@ class Config:
     widen: int
     drop: tuple[str, ...]
     threshold: str
+    risk: float
+    contrast: float
+    prune: float
+    release: float
+    join: int
+    least_length: int
+    cool_down: int
+    moved_after: int
+    drift: int
+    causal: bool
     vus_window: int
     bootstrap: int
     point_adjust: bool

@@ -17,7 +17,8 @@ from settings.read import Condition, Setting, read_settings, recipe_values
 # how given scores are judged: what may differ between evaluations of one test run
 JUDGED_BY = (
     "timestep_map", "levels", "calibration", "smooth", "trailing", "duplicate_rows", "interval_ends", "merge_gap",
-    "widen", "drop", "threshold", "vus_window", "bootstrap", "point_adjust",
+    "widen", "drop", "threshold", "risk", "contrast", "prune", "release", "join", "least_length", "cool_down",
+    "moved_after", "drift", "causal", "vus_window", "bootstrap", "point_adjust",
 )  # fmt: skip
 # what a test must have in common with the training
 DRAWN_BY = (
@@ -29,7 +30,7 @@ DRAWN_BY = (
 TRAINED_BY = (
     "dataset", "train_until", "seed", "input_size", "img_mean", "img_std", "weights", "condition", "c_conds",
     "parallel_blocks", "batch_size", "sub_epochs", "lr", "lr_warmup_epochs", "lr_warmup_from",
-    "lr_decay_milestones", "lr_decay_gamma", "grad_clip", "train_window", "feature_noise", "amp",
+    "lr_decay_milestones", "lr_decay_gamma", "grad_clip", "train_window", "held_out", "feature_noise", "amp",
 )  # fmt: skip
 
 

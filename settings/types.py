@@ -43,7 +43,7 @@ def _length(number: int) -> Bound:
 _POSITIVE = Bound("numbers above 0", lambda value: value > 0)
 _FROM_ZERO = Bound("numbers from 0 on", lambda value: value >= 0)
 _NAMED = Bound("at least one name", lambda value: len(value) > 0)
-_RULE = r"pot|q(0(\.\d+)?|1(\.0+)?)|[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?"
+_RULE = r"maxima|pot|q(0(\.\d+)?|1(\.0+)?)|[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?"
 
 Positive = Annotated[T, _POSITIVE]
 FromZero = Annotated[T, _FROM_ZERO]
@@ -64,7 +64,7 @@ Levels = Annotated[
 ThresholdRule = Annotated[
     str,
     Bound(
-        "pot, a quantile of the training scores such as q0.99, or a number",
+        "maxima, pot, a quantile of the training scores such as q0.99, or a number",
         lambda value: re.fullmatch(_RULE, value) is not None,
     ),
 ]

@@ -1,7 +1,8 @@
 """Fixtures that several test modules share: data folders and short runs of the real entry point."""
 
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the fastest for such small work, and sums always in the same order
 
 from drawing.colours import Drawing
+from evaluation.alarms import Policy
+from runtime import progress
 from settings.effects import idle
 from settings.flags import make_parser
 from settings.load import load_config
@@ -23,6 +26,14 @@ if TYPE_CHECKING:
 pytest.register_assert_rewrite("picture_runs", "settings_reading", "settings_runs")  # else failures show no values
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_lines_of_progress() -> Iterator[None]:
+    """A phase that a busy machine makes long says nothing where a test knows what is printed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(progress, "FIRST", math.inf)
+        yield
 
 
 def shared_file(name: str) -> Path:
@@ -146,3 +157,9 @@ def published_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def plain(dims: tuple[int, ...]) -> Drawing:
     """Columns as they are, one per colour."""
     return Drawing(dims, ("value",) * len(dims), window=1, gains=(1.0,) * len(dims), clip=0.0)
+
+
+def plain_policy(threshold: str) -> Policy:
+    """Every run of steps above a threshold is an alarm."""
+    off = {"contrast": 0.0, "release": 0.0, "prune": 0.0, "cool_down": 0, "moved_after": 0, "drift": 0}
+    return Policy(threshold, risk=6.0, join=1, least_length=1, causal=False, **off)

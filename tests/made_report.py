@@ -9,8 +9,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 
-from metrics.events import Alarm
-from report import ChannelView, Curve, Report, Table
+from report import AlarmView, ChannelView, Curve, Report, SweepPoint, Table
 
 EVIL = '</script><img src="http://x/y">&amp;/..'
 # steps: one channel that is drawn step by step, one that is decimated, one with hostile names
@@ -25,11 +24,48 @@ def make_channel(name: str, steps: int) -> ChannelView:
     scores[steps // 2 + 3] = 9.0
     columns = {f"value <i>{name}</i>": np.sin(np.arange(steps) / 9), "$command$": np.arange(steps) // 50 % 2}
     metrics = {"steps": steps, "ROC AUC": AUROCS[name], "spread": np.float32(0.5), "kind": f"<b>{name}"}
-    intervals, alarms = (
-        [(steps // 2, steps // 2 + 20), (steps - 1, steps - 1)],
-        [Alarm(steps // 2, steps // 2 + 9, 9.0)],
-    )
+    intervals = [(steps // 2, steps // 2 + 20), (steps - 1, steps - 1)]
+    alarms = [make_alarm(steps // 2, steps // 2 + 9, scores, 2.5)]
     return ChannelView(name, columns, scores, intervals, alarms, 2.5, metrics)
+
+
+def make_alarm(start: int, end: int, scores: np.ndarray, threshold: float | None, **more: object) -> AlarmView:
+    at = start + int(np.nanargmax(scores[start : end + 1]))
+    return AlarmView(start, end, at, float(scores[at]), threshold, **more)
+
+
+def make_sweep(channels: list[ChannelView], labelled: bool, factors: int = 9) -> list[SweepPoint]:
+    """Thresholds from a quarter to four times those of the channels."""
+    points = []
+    steps = max(sum(channel.num_steps for channel in channels), 1)
+    for factor in 4.0 ** np.linspace(-1, 1, factors):
+        alarms = [_runs(channel, factor) for channel in channels]
+        number = sum(map(len, alarms))
+        figures = {"alarms": number, "alarms per 1,000 steps": 1000 * number / steps}
+        if labelled:
+            found = [
+                _meets(span, spans) for c, spans in zip(channels, alarms, strict=True) for span in c.intervals or []
+            ]
+            right = [
+                _meets(span, c.intervals or []) for c, spans in zip(channels, alarms, strict=True) for span in spans
+            ]
+            figures["event precision"] = float(np.mean(right)) if right else None
+            figures["event recall"] = float(np.mean(found)) if found else None
+        points.append(SweepPoint(float(factor), alarms, figures))
+    return points
+
+
+def _runs(channel: ChannelView, factor: float) -> list[tuple[int, int]]:
+    """Where the score is above so many times the threshold; at 1 the channel's own alarms."""
+    if factor == 1 or channel.threshold is None:
+        return [(alarm.start, alarm.end) for alarm in channel.alarms]
+    above = np.nan_to_num(channel.scores) > factor * channel.threshold
+    edges = np.flatnonzero(np.diff(np.pad(above, 1).astype(int))).reshape(-1, 2)
+    return [(int(start), int(stop) - 1) for start, stop in edges]
+
+
+def _meets(span: tuple[int, int], others: list[tuple[int, int]]) -> bool:
+    return any(start <= span[1] and end >= span[0] for start, end in others)
 
 
 def make_report(**changes: object) -> Report:
@@ -51,11 +87,19 @@ def make_report(**changes: object) -> Report:
         "facts": {"weights": "resnet18 <approximate>", "version": "1.0"},
         "notes": ["ROC AUC: area under <the> curve: yes", "no term here"],
     }
-    return Report(**(content | changes))
+    return _with_sweep(content | changes, labelled=True)
+
+
+def _with_sweep(content: dict, labelled: bool) -> Report:
+    return Report(**({"sweep": make_sweep(content["channels"], labelled)} | content))
 
 
 ZONE = "Europe/Berlin"
-CAUSES = ["Current 72 %, Voltage <b> 15 %", "Pressure 55 %, Flow 30 %, Current 9 %", "Temperature 91 %"]
+CAUSES = [
+    [("Current", 0.72), ("Vibration <g>", 0.15)],
+    [("Pressure", 0.55), ("Flow", 0.3), ("Current", 0.09)],
+    [("Temperature", 0.91)],
+]
 
 
 def make_sensors(name: str = "pump 1", steps: int = 3000, **changes: object) -> ChannelView:
@@ -80,14 +124,26 @@ def make_sensors(name: str = "pump 1", steps: int = 3000, **changes: object) -> 
     alarms = []
     for start, height in zip(starts, (3.0, 8.0, 5.0), strict=True):
         scores[start : start + 40] += height
-        alarms.append(Alarm(start, start + 39, float(scores[start : start + 40].max())))
+        nearest = (50, 89) if height == 8.0 else None
+        alarms.append(
+            make_alarm(
+                start,
+                start + 39,
+                scores,
+                2.0,
+                columns=CAUSES[len(alarms)],
+                kind="level <moved>",
+                row="scale 4 level 3",
+                nearest=nearest,
+                nearest_values={"Pressure": np.sin(np.arange(40) / 9)} if nearest else {},
+            )
+        )
     for values in (scores, *columns.values()):
         values[masked] = np.nan
     content = {
         "times": pd.DatetimeIndex(times),
         "masked": masked,
         "alarms": alarms,
-        "alarm_causes": CAUSES,
         "metrics": {"steps": steps, "alarmed": 120 / steps, "unknown": None},
     }
     content = {"threshold": 2.0, "intervals": None, "hidden_columns": 4} | content | changes
@@ -109,19 +165,21 @@ def make_unlabelled(**changes: object) -> Report:
         "left_out": 3,
         "warnings": ["The scores drift: <half> of all alarms lie in the last tenth.", "2 columns never change."],
     }
-    return Report(**(content | changes))
+    return _with_sweep(content | changes, labelled=False)
 
 
 class Page(HTMLParser):
     """Collects what the tests look at; the parser itself never complains, so open tags are counted here."""
 
-    VOID = {"meta", "link", "path", "br", "img"}
+    VOID = {"meta", "link", "path", "br", "img", "input"}
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.open: list[str] = []
         self.attributes: list[tuple[str, str, str | None]] = []
         self.rows: list[list[tuple[str, str | None]]] = []
+        self.tables: list[int] = []  # of which table, by number, each row is
+        self.items: list[str] = []  # texts of the list of alarms
         self.json: dict[str, dict] = {}
         self.text = ""
         self._json = ""
@@ -134,6 +192,9 @@ class Page(HTMLParser):
         self.attributes += [(tag, name, value) for name, value in attrs]
         if tag == "tr":
             self.rows.append([])
+            self.tables.append(sum(kind == "table" and name == "class" for kind, name, _ in self.attributes))
+        if tag == "li" and "ol" in self.open:
+            self.items.append("")
         if tag in ("td", "th"):
             self.rows[-1].append(("", dict(attrs).get("data-value")))
         self._json = dict(attrs).get("id", "") if dict(attrs).get("type") == "application/json" else ""
@@ -150,6 +211,8 @@ class Page(HTMLParser):
                 self.json[self._json] = json.loads(data)
         elif "svg" not in self.open and "style" not in self.open:
             self.text += data
+            if "ol" in self.open:
+                self.items[-1] += data
             if {"td", "th"} & set(self.open):
                 text, value = self.rows[-1][-1]
                 self.rows[-1][-1] = (text + data, value)

@@ -28,6 +28,18 @@ def pooled_series(draw: st.DrawFn, both_classes: bool = True) -> tuple[np.ndarra
     return labels, np.round(scores, draw(st.sampled_from([0, 1, 8]))), lengths
 
 
+@st.composite
+def alarmed_series(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """Labels, alarms and lengths of channels as in `pooled_series`, with 0 to 8 runs of alarms of any length."""
+    labels, _, lengths = draw(pooled_series(both_classes=False))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    alarms = np.zeros(len(labels), dtype=bool)
+    for _ in range(draw(st.integers(0, 8))):
+        start = rng.integers(0, len(alarms))
+        alarms[start : start + rng.integers(1, draw(st.sampled_from([2, 8, 60])))] = True
+    return labels, alarms, lengths
+
+
 def split(values: np.ndarray, lengths: list[int]) -> list[np.ndarray]:
     """The channels of a pooled series."""
     return np.split(values, np.cumsum(lengths)[:-1])
@@ -76,6 +88,37 @@ def slow_event_counts(labels: np.ndarray, alarms: np.ndarray, lengths: list[int]
     found = [any(interval & alarm for alarm in raised) for interval in intervals]
     false_alarms = [alarm for alarm in raised if not any(interval & alarm for interval in intervals)]
     return sum(found), len(found) - sum(found), len(false_alarms)
+
+
+def slow_corrected_event_f05(labels: np.ndarray, alarms: np.ndarray, lengths: list[int]) -> float:
+    """By the formula of precision and recall, for at least one labelled interval; 0 where nothing is found."""
+    found, missed, false_alarms = slow_event_counts(labels, alarms, lengths)
+    if not found:
+        return 0.0
+    false_steps = sum(1 for label, alarm in zip(labels, alarms, strict=True) if alarm and not label)
+    normal_steps = sum(1 for label in labels if not label)
+    rate = 1 - false_steps / normal_steps if normal_steps else 1
+    precision, recall = found / (found + false_alarms) * rate, found / (found + missed)
+    return 1.25 / (1 / precision + 0.25 / recall) if precision else 0.0
+
+
+def slow_delays(labels: np.ndarray, alarms: np.ndarray, lengths: list[int]) -> list[int]:
+    """Of every interval that holds an alarmed step, how many steps of it come before the first one."""
+    delays = []
+    for start, end in slow_intervals(labels, lengths):
+        waited = [step - start for step in range(start, end + 1) if alarms[step]]
+        delays += waited[:1]
+    return delays
+
+
+def slow_repeated_alarms(labels: np.ndarray, alarms: np.ndarray, lengths: list[int]) -> int:
+    """Of every interval, the alarms with a step in it, without one."""
+    raised = [set(range(start, end + 1)) for start, end in slow_intervals(alarms, lengths)]
+    repeated = 0
+    for start, end in slow_intervals(labels, lengths):
+        overlapping = [alarm for alarm in raised if alarm & set(range(start, end + 1))]
+        repeated += len(overlapping[1:])
+    return repeated
 
 
 def slow_extended_labels(labels: np.ndarray, lengths: list[int], window: int) -> tuple[list[float], list[set[int]]]:
@@ -160,6 +203,17 @@ def slow_affiliation(labels: np.ndarray, alarms: np.ndarray, lengths: list[int])
                 further.append(0.0 if bounds == [] else share_further(time - distance, time + distance))
             recalls.append(np.mean(further))
     return (float(np.mean(precisions)) if precisions else None), float(np.mean(recalls))
+
+
+def slow_affiliation_f1(labels: np.ndarray, alarms: np.ndarray, lengths: list[int]) -> float:
+    """The harmonic mean of `slow_affiliation`, 0 where no zone holds an alarm."""
+    precision, recall = slow_affiliation(labels, alarms, lengths)
+    return 2 * precision * recall / (precision + recall) if precision and recall else 0.0
+
+
+def moved(alarms: np.ndarray, lengths: list[int], shifts: np.ndarray) -> np.ndarray:
+    """The alarms of every channel moved on by its shift, round the end of the channel."""
+    return np.concatenate([np.roll(part, shift) for part, shift in zip(split(alarms, lengths), shifts, strict=True)])
 
 
 def all_resamples(num_channels: int) -> list[list[int]]:

@@ -6,6 +6,9 @@ from settings.read import read_settings
 
 SETTINGS = read_settings()
 LINE = {"layout": "line", "condition": "channel", "train_window": 64}
+# several alarms in every channel
+FITTED = {**LINE, "head": "gaussian", "prune": 0.0}
+ALARMED = {**FITTED, "threshold": "q0.5", "join": 5, "contrast": 0.2}
 COLUMNS = {**LINE, "columns": ["all"]}
 TABLE = {"dataset": "table", "data_path": "table.csv", **COLUMNS}
 # Settings that count in special circumstances only: what else must be set, in the run edited and in the other
@@ -22,6 +25,7 @@ UNDER: dict[str, dict[str, typing.Any]] = {
     **dict.fromkeys(
         ("time_scales", "condition", "head", "fleet_size", "train_window", "feature_noise", "levels", "smooth"), LINE
     ),
+    "held_out": LINE,
     "calibration": LINE,
     "scaling": LINE,
     "shared_density": {**LINE, "head": "gaussian"},
@@ -29,6 +33,11 @@ UNDER: dict[str, dict[str, typing.Any]] = {
     "combine": COLUMNS,
     "combine_highest": {**COLUMNS, "combine": "highest"},
     "columns": LINE,
+    "risk": {**FITTED, "contrast": 0.0},
+    "drift": {**ALARMED, "contrast": 0.0},
+    **dict.fromkeys(
+        ("contrast", "prune", "release", "join", "least_length", "cool_down", "moved_after", "causal"), ALARMED
+    ),
     **dict.fromkeys(("train_until", "time_column", "time_format", "label_column", "missing", "label_file"), TABLE),
 }
 # Setting -> another value, and what must differ. LEARNT is for what shapes the trained model.
@@ -74,6 +83,7 @@ EDITS: dict[str, tuple[typing.Any, tuple[str, ...]]] = {
     "fleet_size": (20, ("scores",)),
     "fleet_offset": (2.0, ("scores",)),
     "train_window": (128, LEARNT),
+    "held_out": (0.5, LEARNT),
     "feature_noise": (0.5, LEARNT),
     "levels": ([1], ("output", "scores")),
     "calibration": ("quantile", ("output",)),
@@ -102,7 +112,17 @@ EDITS: dict[str, tuple[typing.Any, tuple[str, ...]]] = {
     "merge_gap": (4, ("output",)),
     "widen": (2, ("output",)),
     "drop": (["E-1"], ("output",)),
-    "threshold": ("q0.5", ("output", "scores")),
+    "threshold": ("q0.5", ("output", "alarms")),
+    "risk": (150.0, ("output", "alarms")),
+    "contrast": (0.6, ("output", "alarms")),
+    "prune": (0.1, ("output", "alarms")),
+    "release": (0.1, ("output", "alarms")),
+    "join": (30, ("output", "alarms")),
+    "least_length": (20, ("output", "alarms")),
+    "cool_down": (50, ("output", "alarms")),
+    "moved_after": (10, ("output", "alarms")),
+    "drift": (50, ("output", "alarms")),
+    "causal": (True, ("output", "alarms")),
     "vus_window": (10, ("output",)),
     "bootstrap": (0, ("output",)),
     "point_adjust": (True, ("output",)),

@@ -31,7 +31,7 @@ UNTOLD = ("config", "filenames")  # files that hold paths
 class Outcome:
     """What a run did, but for times, the place of the temporary folder and config.json.
 
-    `log` holds the course of the training, `scores` the score files by name, `files` where files lie.
+    `log` holds the course of the training, `scores` the hashes of the score files by name, `files` where files lie.
     """
 
     code: int
@@ -39,6 +39,11 @@ class Outcome:
     files: tuple[str, ...]
     log: tuple[str, ...]
     scores: dict[str, str]
+
+    @property
+    def alarms(self) -> str:
+        """Of alarms.csv."""
+        return self.scores["alarms.csv"]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ from evaluation.frames import ALARM_COLUMNS, STEP_COLUMNS
 from runtime import errors
 from runtime.errors import InputError
 
-SETTINGS = {"weights": "random", "time_scales": [1, 2], "smooth": 8, "threshold": "q0.99"}
+# every run of steps above the threshold is an alarm
+RUNS = {"contrast": 0.0, "prune": 0.0, "join": 1, "moved_after": 0, "drift": 0}
+SETTINGS = {"weights": "random", "time_scales": [1, 2], "smooth": 8, "threshold": "q0.99", **RUNS}
 FAULT = slice(400, 450)
 NAN = np.nan
 
@@ -72,7 +74,10 @@ def test_alarms_are_the_runs_of_alarmed_rows(fitted: msflow.Fitted) -> None:
     for alarm, (_, rows) in zip(alarms.itertuples(), scores[scores["alarm"] == 1].groupby(runs), strict=True):
         assert (alarm.start, alarm.end) == (rows["step"].iloc[0], rows["step"].iloc[-1])
         assert (alarm.start_time, alarm.end_time) == (rows["time"].iloc[0], rows["time"].iloc[-1])
-        assert alarm.peak_score == rows["score"].max() and alarm.threshold == fitted.threshold("pump")
+        assert alarm.peak_score == pytest.approx(rows["score"].max(), rel=1e-12)
+        assert alarm.threshold == pytest.approx(fitted.threshold("pump"), rel=1e-12)
+        highest = rows.loc[rows["score"].idxmax()]
+        assert (alarm.peak, alarm.peak_time) == (highest["step"], highest["time"])
     assert alarms.loc[alarms["peak_score"].idxmax(), "columns"].startswith("heat ")
 
 

@@ -7,8 +7,15 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from data.source import Labels
 from data.telemanom import TelemanomSource
-from evaluation import BASELINES
-from evaluation.baselines import MATCH_WINDOW, MIN_SPREAD, RANGE_WINDOW, nearest_window, out_of_range
+from evaluation import BASELINES, baselines
+from evaluation.baselines import (
+    MATCH_WINDOW,
+    MIN_SPREAD,
+    RANGE_WINDOW,
+    nearest_window,
+    out_of_range,
+    trivial_scores,
+)
 
 
 def series(steps: int, seed: int) -> np.ndarray:
@@ -57,21 +64,56 @@ def test_out_of_range_is_a_moving_mean_of_the_excess() -> None:
     assert abs(np.flatnonzero(scores > 1e-12).mean() - 150.5) <= 1
 
 
-def test_nearest_window_against_loops() -> None:
-    train, test = series(150, 2), series(90, 3)
-    windows = [train[start : start + MATCH_WINDOW, 0] for start in range(150 - MATCH_WINDOW + 1)]
+def slow_nearest(train: np.ndarray, test: np.ndarray, places: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Distances of all training and test windows to the nearest training window at one of `places`, by loops."""
+    length = MATCH_WINDOW
+    known = [train[start : start + length, 0] for start in range(len(train) - length + 1)]
+    asked = [test[start : start + length, 0] for start in range(len(test) - length + 1)]
+    of_train = [
+        min(np.linalg.norm(window - known[place]) for place in places if abs(place - start) >= length)
+        for start, window in enumerate(known)
+    ]
+    return np.array(of_train), np.array([min(np.linalg.norm(w - known[place]) for place in places) for w in asked])
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+@pytest.mark.parametrize(("most", "block"), [(10_000, 128), (10_000, 7), (40, 16)])
+def test_nearest_window_against_loops(most: int, block: int, offset: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baselines, "MOST_WINDOWS", most)
+    monkeypatch.setattr(baselines, "BLOCK", block)
+    train, test = series(150, 2) + offset, series(90, 3) + offset
+    train[70:110, 0] = train[5:45, 0]  # seen twice, and
+    train[110:150, 0] = test[20:60, 0] = offset - 1.5  # a sensor that rests
+    num_windows = len(train) - MATCH_WINDOW + 1
+    expected = slow_nearest(train, test, list(range(0, num_windows, -(-num_windows // most))))
     before = (MATCH_WINDOW - 1) // 2
-    of_train, of_test = nearest_window(train, test)
-    for step in (before, 40, 70, 89 - MATCH_WINDOW + 1 + before):
-        window = test[step - before : step - before + MATCH_WINDOW, 0]
-        assert of_test[step] == pytest.approx(min(np.linalg.norm(window - known) for known in windows), rel=1e-6)
-    assert (of_test[:before] == of_test[before]).all()
-    for start in (0, 31, 32, 60, 118):  # an upper bound on the windows left out: those of the block and its neighbours
-        apart = [
-            np.linalg.norm(windows[start] - w) for n, w in enumerate(windows) if abs(n - start) >= 2 * MATCH_WINDOW
-        ]
-        near = [np.linalg.norm(windows[start] - w) for n, w in enumerate(windows) if abs(n - start) >= MATCH_WINDOW]
-        assert min(near) - 1e-6 <= of_train[start + before] <= min(apart, default=np.inf) + 1e-6
+    for found, distances, steps in zip(nearest_window(train, test), expected, (150, 90), strict=True):
+        inner = found[before : before + len(distances)]
+        np.testing.assert_allclose(inner, distances, rtol=1e-6, atol=1e-9)
+        assert (inner[distances == 0] == 0).all()
+        assert (found[:before] == inner[0]).all() and (found[before + len(distances) :] == inner[-1]).all()
+        assert len(found) == steps
+
+
+def test_the_nearest_window_alone_is_averaged_over_the_models_width() -> None:
+    train, test = series(150, 2), series(90, 3)
+    test[40:50] = np.nan
+    for name in BASELINES:
+        plain, smooth = (trivial_scores(BASELINES[name], train, test, None, *width) for width in ((), (8, False)))
+        trailing = trivial_scores(BASELINES[name], train, test, None, 8, True)
+        for split in (0, 1):
+            if name != "nearest train window":
+                np.testing.assert_array_equal(smooth[split], plain[split])
+                continue
+            steps = plain[split]
+            with_gaps = [
+                np.nanmean(steps[max(t - 4, 0) : t + 4]) if np.isfinite(steps[t]) else np.nan for t in range(len(steps))
+            ]
+            up_to = [
+                np.nanmean(steps[max(t - 7, 0) : t + 1]) if np.isfinite(steps[t]) else np.nan for t in range(len(steps))
+            ]
+            np.testing.assert_allclose(smooth[split], with_gaps)
+            np.testing.assert_allclose(trailing[split], up_to)
 
 
 @pytest.mark.parametrize(

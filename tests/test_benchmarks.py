@@ -1,5 +1,6 @@
 """What the speed benchmark compares is the same work, and its table keeps what was measured elsewhere."""
 
+import argparse
 import importlib
 from pathlib import Path
 
@@ -8,12 +9,14 @@ import pytest
 import torch
 from conftest import tiny_flags
 
-from benchmarks import golden, speed
+from benchmarks import accuracy, golden, side_by_side, speed
 from benchmarks.inputs import write_pictures, write_telemetry
 from benchmarks.own_process import evaluate_scores
 from benchmarks.variants import flow_of, open_variant
 from detectors.scoring import test as score
+from evaluation import BASELINES
 from models.flows import negative_log_likelihood
+from runtime.errors import InputError
 from train import train
 
 ROOT = Path(speed.__file__).parents[1]
@@ -38,14 +41,48 @@ def test_golden_tells_files_that_differ_from_equal_ones(tmp_path: Path) -> None:
     values = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
     changed = values.copy()
     changed[1, 2] *= 1 + 1e-3
-    for name, array in {"one": values, "same": values, "other": changed, "short": values[:2]}.items():
+    arrays = {"one": values, "same": values, "other": changed, "short": values[:2]}
+    # rows of a training series that have no score
+    arrays |= {f"{name} with gaps": np.vstack([np.full((1, 4), np.nan), array[1:]]) for name, array in arrays.items()}
+    for name, array in arrays.items():
         np.save(tmp_path / f"{name}.npy", array)
     one, same, other, short = (tmp_path / f"{name}.npy" for name in ("one", "same", "other", "short"))
     assert golden.difference(one, same) == 0
     assert golden.TOLERANCE < golden.difference(one, other) < 1e-2
     assert golden.difference(one, short) == np.inf
+    gaps, same_gaps, other_with_gaps = (tmp_path / f"{name} with gaps.npy" for name in ("one", "same", "other"))
+    assert golden.difference(gaps, same_gaps) == 0
+    assert golden.TOLERANCE < golden.difference(gaps, other_with_gaps) < 1e-2
+    assert golden.difference(one, gaps) == golden.difference(gaps, one) == np.inf
     assert golden.compared("run", {"a": one}, {"a": same})
     assert not golden.compared("run", {"a": one}, {"a": other}) and not golden.compared("run", {"a": one}, {})
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a clone")
+def test_an_earlier_commit_is_run_in_a_tree_of_its_own_that_goes_away() -> None:
+    with side_by_side.checked_out("HEAD") as tree:
+        assert (tree / "main.py").exists() and tree != ROOT
+        with pytest.raises(InputError, match="main.py ends with"):
+            side_by_side.run_command(tree, tree / "nowhere", tree / "nothing.safetensors")
+    assert not tree.parent.exists()
+    with pytest.raises(InputError, match="--against no-such-commit"), side_by_side.checked_out("no-such-commit"):
+        pass
+
+
+def test_both_trees_run_in_turn_and_medians_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = []
+
+    def run(tree: Path, data: Path, weights: Path) -> side_by_side.Run:
+        order.append(tree == ROOT)
+        seconds = {0: 9.0, 1: 2.0, 2: 30.0, 3: 4.0, 4: 12.0, 5: 3.0}[len(order) - 1]
+        return side_by_side.Run(seconds, 2 * seconds, "0.884")
+
+    monkeypatch.setattr(side_by_side, "run_command", run)
+    table = side_by_side.compared("HEAD", {"made up": tmp_path}, tmp_path, 3).splitlines()
+    assert order == [False, True] * 3
+    assert table[2] == "| made up, by the clock | 12.0 s | 3.0 s | 4.00 |"
+    assert table[3] == "| made up, of all processors | 24.0 s | 6.0 s | 4.00 |"
+    assert table[4] == "| made up, ROC AUC | 0.884 | 0.884 | |"
 
 
 @pytest.mark.parametrize("kind", ["telemetry", "pictures"])
@@ -81,3 +118,15 @@ def test_a_section_replaces_the_one_of_its_title(tmp_path: Path, monkeypatch: py
     for title, text in (("one", "1"), ("two", "2"), ("one", "3")):
         speed.write_section(title, text)
     assert (tmp_path / "speed.md").read_text() == f"{speed.HEAD}\n## one\n\n3\n\n## two\n\n2\n"
+
+
+def test_accuracy_has_a_row_of_a_recipe_beside_those_of_trivial_scores(tmp_path: Path) -> None:
+    data = str(write_telemetry(tmp_path / "telemetry", 3))
+    given = argparse.Namespace(data_path=data, weights="random", weights_name="none", work_dir=str(tmp_path / "runs"))
+    rows = accuracy.trivial_rows("smap", data)
+    assert [row.recipe for row in rows] == list(BASELINES)
+    rows.append(accuracy.run_row(accuracy.Row("line"), "smap", 0, given))
+    assert all(0 <= row.pooled_ap <= 1 and 0 <= row.second_half_auroc <= 1 for row in rows)
+    accuracy.write_results(tmp_path / "accuracy.csv", rows)
+    assert accuracy.read_results(tmp_path / "accuracy.csv") == rows
+    assert f"| line | {rows[-1].pooled_auroc:.3f}".replace("0.", ".") in accuracy.as_markdown(rows, "here")

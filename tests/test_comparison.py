@@ -6,16 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import tiny_flags, tiny_folder
+from conftest import plain_policy, tiny_flags, tiny_folder
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 import eval_smap_timestep
 import main
-from evaluation.judge import HEAVY, LIGHT, PER_CHANNEL, POOLED, SECOND_HALF, Scoring, judge, parts_of, verdict
+from evaluation.judge import HEAVY, LIGHT, PER_CHANNEL, POOLED, SECOND_HALF, Result, Scoring, judge, parts_of, verdict
 from metrics.metric import Options
 from metrics.table import columns
 
-OPTIONS = Options(threshold="q0.9", vus_window=8, bootstrap=50, point_adjust=True)
+OPTIONS = Options(vus_window=8, bootstrap=50, point_adjust=True)
+POLICY = plain_policy("q0.9")
 
 
 def made(seed: int = 0) -> tuple[Scoring, list[np.ndarray]]:
@@ -28,9 +29,13 @@ def made(seed: int = 0) -> tuple[Scoring, list[np.ndarray]]:
     return Scoring("model", ["A-1", "A-2", "A-3", "A-4"], test, train), labels
 
 
+def judged(scoring: Scoring, labels: list[np.ndarray], **options: int) -> Result:
+    return judge(scoring, labels, POLICY, replace(OPTIONS, **options))
+
+
 def test_parts_hold_the_steps_they_name() -> None:
     scoring, labels = made()
-    result = judge(scoring, labels, OPTIONS)
+    result = judged(scoring, labels)
     pieces = {
         POOLED: [(n, slice(None)) for n in range(4)],
         SECOND_HALF: [(0, slice(60, 120)), (1, slice(40, 80)), (2, slice(50, 101)), (3, slice(30, 60))],
@@ -59,13 +64,15 @@ def test_channels_are_heavy_above_twice_the_mean_number_of_labels() -> None:
 
 def test_alarms_are_above_the_quantile_of_the_channels_own_training_scores() -> None:
     scoring, labels = made()
-    result = judge(scoring, labels, OPTIONS)
-    assert result.thresholds == [np.quantile(train, 0.9) for train in scoring.train]
+    result = judged(scoring, labels)
+    thresholds = [np.quantile(train, 0.9) for train in scoring.train]
+    assert [learnt.threshold for learnt in result.learnt] == thresholds
+    assert [learnt.usual for learnt in result.learnt] == [np.median(train) for train in scoring.train]
     alarmed = [np.zeros(len(channel), dtype=bool) for channel in labels]
     for mask, alarms in zip(alarmed, result.alarms, strict=True):
         for alarm in alarms:
             mask[alarm.start : alarm.end + 1] = True
-    for mask, scores, threshold in zip(alarmed, scoring.test, result.thresholds, strict=True):
+    for mask, scores, threshold in zip(alarmed, scoring.test, thresholds, strict=True):
         assert (mask == (scores > threshold)).all()
     found = sum(mask[channel == 1].any() for mask, channel in zip(alarmed, labels, strict=True))
     assert result.parts[POOLED]["events_found"] == found
@@ -73,19 +80,19 @@ def test_alarms_are_above_the_quantile_of_the_channels_own_training_scores() -> 
 
 def test_confidence_holds_the_pooled_value_and_can_be_left_out() -> None:
     scoring, labels = made()
-    result = judge(scoring, labels, OPTIONS)
+    result = judged(scoring, labels)
     for metric in ("roc_auc", "average_precision"):
         low, high = result.confidence[metric]
         assert low <= result.parts[POOLED][metric] <= high
-    assert judge(scoring, labels, replace(OPTIONS, bootstrap=0)).confidence == {}
-    assert "point_adjusted_f1" not in judge(scoring, labels, replace(OPTIONS, point_adjust=False)).parts[POOLED]
+    assert judged(scoring, labels, bootstrap=0).confidence == {}
+    assert "point_adjusted_f1" not in judged(scoring, labels, point_adjust=False).parts[POOLED]
 
 
 @pytest.mark.parametrize("value", [0, 1])
 def test_one_class_leaves_rank_metrics_undefined(value: int) -> None:
     scoring, labels = made()
     labels = [np.full(len(channel), value, dtype=np.uint8) for channel in labels]
-    result = judge(scoring, labels, OPTIONS)
+    result = judged(scoring, labels)
     assert result.parts[POOLED]["roc_auc"] is None
     assert verdict(result, [result]) == ("All steps have one label: no metric that ranks them is defined.", None)
     assert set(parts_of(labels)) == {POOLED, SECOND_HALF}
@@ -93,8 +100,8 @@ def test_one_class_leaves_rank_metrics_undefined(value: int) -> None:
 
 def test_the_verdict_names_the_best_trivial_score() -> None:
     scoring, labels = made()
-    model, best = judge(scoring, labels, OPTIONS), judge(replace(made(1)[0], name="best"), labels, OPTIONS)
-    worst = judge(Scoring("worst", scoring.channels, [-s for s in scoring.test], scoring.train), labels, OPTIONS)
+    model, best = judged(scoring, labels), judged(replace(made(1)[0], name="best"), labels)
+    worst = judged(Scoring("worst", scoring.channels, [-s for s in scoring.test], scoring.train), labels)
     text, above = verdict(best, [worst, model])
     assert ("BELOW" in text) == (not above)
     assert "of model" in text and "worst" not in text

@@ -21,7 +21,7 @@ import eval_smap_timestep
 import export_smap_scores
 import main
 from detectors.loop import learning_rate
-from detectors.msflow import detector
+from detectors.msflow import pictures
 from models.densities import flow
 
 ROOT = Path(main.__file__).parent
@@ -317,7 +317,7 @@ def test_a_failed_test_leaves_the_old_scores(
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(detector, "picture_scores", interrupt)
+    monkeypatch.setattr(pictures, "picture_scores", interrupt)
     assert main.main([*flags, "--mode", "test"]) == 130
     assert {path: path.read_bytes() for path in scores.rglob("*") if path.is_file()} == before
     assert {path.name for path in scores.parent.iterdir()} == {

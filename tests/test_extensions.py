@@ -29,7 +29,7 @@ from evaluation import BASELINES
 from metrics import METRICS
 from metrics.metric import Column, Metric
 from models import DENSITIES, EXTRACTORS
-from models.densities.base import Batch, Density, Levels, places
+from models.densities.base import Batch, Density, Levels, Part, places
 from models.extractors import Extractor, timm_extractor
 from runtime.registry import Registry
 
@@ -88,28 +88,49 @@ class Snake:
         return rows.ravel()[:num_steps]
 
 
-class Centre(Density):
-    """The squared distance to the mean feature of the channel, shifted by a trained offset."""
+class Middle(Density):
+    """The squared distance to the mean feature of the channel; it can leave a part of the training out."""
 
     def __init__(self, num_channels: int, num_features: list[int]) -> None:
         super().__init__()
-        self.shift = nn.Parameter(torch.zeros(()))
-        for level, features in enumerate(num_features):
-            self.register_buffer(f"centre_{level}", torch.zeros(num_channels, features))
+        self.num_features = num_features
+        for level, features in enumerate(num_features):  # sums, and behind them how many
+            self.register_buffer(f"sum_{level}", torch.ones(num_channels, features + 1))
 
-    def fit(self, pyramids: list[Levels], seed: int) -> None:
+    def fit(self, pyramids: list[Levels], seed: int, origins: Any = None) -> None:
         for channel, levels in enumerate(pyramids):
-            for level in range(len(levels)):
-                self.get_buffer(f"centre_{level}")[channel] = places(levels[level]).mean(dim=0)
+            for level, features in enumerate(map(places, levels)):
+                self.get_buffer(f"sum_{level}")[channel] = sums(features)
 
-    def loss(self, batch: Any) -> Tensor:
-        return (self.shift - 1).square()
+    def without(self, channel: int, levels: Levels, part: Part) -> "Middle":
+        rest = Middle(1, self.num_features)
+        for level, features in enumerate(map(places, levels)):
+            rest.get_buffer(f"sum_{level}")[0] = self.get_buffer(f"sum_{level}")[channel] - sums(features)
+        return rest
 
     def forward(
         self, levels: Levels, channels: Tensor, offsets: Levels | None = None, rows_alike: bool = False
     ) -> Levels:
-        centres = [self.get_buffer(f"centre_{level}")[channels][:, :, None, None] for level in range(len(levels))]
-        return [(x - c).square().mean(dim=1) + self.shift.square() for x, c in zip(levels, centres, strict=True)]
+        known = [self.get_buffer(f"sum_{level}")[channels, :, None, None] for level in range(len(levels))]
+        return [(x - k[:, :-1] / k[:, -1:]).square().mean(dim=1) for x, k in zip(levels, known, strict=True)]
+
+
+def sums(features: Tensor) -> Tensor:
+    return torch.cat([features, torch.ones_like(features[:, :1])], dim=1).sum(dim=0)
+
+
+class Centre(Middle):
+    """The same, shifted by an offset that is trained."""
+
+    def __init__(self, num_channels: int, num_features: list[int]) -> None:
+        super().__init__(num_channels, num_features)
+        self.shift = nn.Parameter(torch.zeros(()))
+
+    def loss(self, batch: Any) -> Tensor:
+        return (self.shift - 1).square()
+
+    def forward(self, *asked: Any) -> Levels:
+        return [energies + self.shift.square() for energies in super().forward(*asked)]
 
 
 class Magnitude:
@@ -125,6 +146,13 @@ class Magnitude:
     def scores(self, channel: str, series: NDArray[np.float64]) -> ChannelScores:
         return ChannelScores(np.abs(series - self.means[channel]).T.astype(np.float32))
 
+    def held_out(self, channel: str, series: NDArray[np.float64]) -> ChannelScores:
+        """Every fifth of the series about the mean of the others."""
+        found = np.empty(series.T.shape, dtype=np.float32)
+        for part in np.array_split(np.arange(len(series)), 5):
+            found[:, part] = np.abs(series[part] - np.delete(series, part, axis=0).mean(axis=0)).T
+        return ChannelScores(found)
+
     def facts(self) -> dict[str, Any]:
         return {}
 
@@ -136,17 +164,22 @@ class Magnitude:
 
 
 class Learnt(Magnitude):
-    """The same about a mean that is learnt by gradient, through the shared course."""
+    """The same about a mean that is learnt by gradient, through the shared course; the last part is left out."""
 
     def __init__(self, *made_for: Any) -> None:
         super().__init__(*made_for)
-        self.module = Mean(2)
+        self.module, self.share = Mean(2), 1 - made_for[0].held_out
 
     def fit(self, train: Mapping[str, NDArray[np.float64]], course: Any) -> None:
-        course.train(self.module, Steps(np.concatenate([series for _, series in train.items()])))
+        course.train(self.module, Steps(np.concatenate([x[: int(self.share * len(x))] for x in train.values()])))
 
     def scores(self, channel: str, series: NDArray[np.float64]) -> ChannelScores:
         return ChannelScores(np.abs(series - self.module.mean.detach().numpy()).T.astype(np.float32))
+
+    def held_out(self, channel: str, series: NDArray[np.float64]) -> ChannelScores:
+        found = self.scores(channel, series)
+        found.rows[:, : int(self.share * len(series))] = np.nan
+        return found
 
     def state(self) -> dict[str, Any]:
         return {"learnt": self.module.state_dict(), "channels": self.channels}
@@ -196,6 +229,7 @@ TOYS: list[tuple[Registry, str, Any]] = [
     (COLOURS, "sign", lambda values, window: np.sign(values)),
     (EXTRACTORS, "small", lambda name, weights, seed: timm_extractor("resnet18", weights, seed)),
     (DENSITIES, "centre", lambda config, shape: Centre(shape.num_channels, shape.num_features)),
+    (DENSITIES, "middle", lambda config, shape: Middle(shape.num_channels, shape.num_features)),
     (DETECTORS, "magnitude", Magnitude),
     (DETECTORS, "learnt", Learnt),
     (METRICS, "mean_score", MEAN_SCORE),
@@ -255,7 +289,7 @@ def test_a_source_that_nobody_has_labelled_has_alarms_and_no_verdict(
     assert re.search(r"Scored: 2 channel\(s\), 600 steps. Alarms: \d+", output) and "AUROC" not in output
     scores = folder / "scores"
     metrics = json.loads((scores / "metrics.json").read_text())
-    assert re.fullmatch(r"\d+ alarm\(s\) in 2 channel\(s\)\.", metrics["verdict"])
+    assert re.fullmatch(r"\d+ alarms? in 2 channels\.", metrics["verdict"])
     assert "roc_auc" not in json.dumps(metrics)
     assert metrics["num_alarms"] > 0 and "num_steps" not in metrics
     assert (scores / "alarms.csv").read_text().count("bath/temp") >= 1
@@ -276,10 +310,30 @@ def test_a_density_is_trained_kept_and_tested_again(layout: str, capsys: pytest.
     assert folder.parts[1] == f"msflow_resnet18_avgpool{'_line' if layout == 'line' else ''}_centre"
     assert len((folder / "log.jsonl").read_text().splitlines()) == 4
     kept = torch.load(folder / "last.pt", weights_only=True)["density"]
-    assert kept["shift"] > 0.05 and kept["centre_2"].abs().sum() > 0
+    assert kept["shift"] > 0.05 and kept["sum_2"].abs().sum() > 0
     before = np.load(folder / "scores" / "anomaly_score.npy")
     run(*flags, "--no-report", "--mode", "test")
     np.testing.assert_array_equal(np.load(folder / "scores" / "anomaly_score.npy"), before)
+
+
+@pytest.mark.parametrize("head", ["centre", "middle"])
+def test_a_density_has_held_out_scores_of_its_training(head: str) -> None:
+    """Of what is trained, of the last part, which it did not see; of what is not, of all parts, each without it."""
+    folder = run("--dataset", "sensors", "--smap-used-dims", "0", "1", "1", "--layout", "line", "--head", head)
+    scores = np.load(folder / "scores" / "train" / "maps" / "bath%2Ftemp.npy")
+    first = 240 if head == "centre" else 0
+    assert np.isnan(scores[:, :first]).all() and (scores[:, first:] > 0).all()
+
+
+def test_nothing_held_out_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.delattr(Middle, "without")
+    folder = run("--dataset", "sensors", "--smap-used-dims", "0", "1", "1", "--layout", "line", "--head", "middle")
+    assert np.isnan(np.load(folder / "scores" / "train" / "maps" / "bath%2Ftemp.npy")).all()
+    assert "no step of training was held out, so no threshold is learnt" in capsys.readouterr().err
+    alarms = folder / "scores" / "alarms.csv"
+    assert alarms.read_text().count("\n") == 1
+    assert eval_smap_timestep.main(["--scores-dir", str(alarms.parent), "--threshold", "0.01"]) == 0
+    assert alarms.read_text().count("\n") > 1
 
 
 def test_a_detector_names_its_rows(capsys: pytest.CaptureFixture) -> None:
@@ -301,6 +355,8 @@ def test_a_detector_that_learns_by_gradient_takes_the_shared_course(capsys: pyte
     assert unexpected(output.err) == [], "the settings of the training count for it"
     log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     assert len(log) == 4 and log[-1]["loss"] < log[0]["loss"] / 2 and log[0]["lr"] == 0.5
+    held_out = np.load(folder / "scores" / "train" / "maps" / "bath%2Ftemp.npy")
+    assert np.isnan(held_out[:, :240]).all() and np.isfinite(held_out[:, 240:]).all()
     run(*flags, "--meta-epochs", "3", "--resume")
     assert "Continues after meta epoch 2" in capsys.readouterr().out
     assert len((folder / "log.jsonl").read_text().splitlines()) == 6
@@ -318,7 +374,7 @@ def test_a_metric_and_a_baseline_are_shown_everywhere(capsys: pytest.CaptureFixt
     assert "square" in metrics["scores"]
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("pooled") and line.endswith("mean") for line in lines)
-    assert sum(line.startswith("square") for line in lines) == 2
+    assert sum(line.startswith("square") for line in lines) == 3, "parts of the steps, ranking and alarms"
     assert (folder / "scores" / "report.html").read_text().count("mean score") >= 2
 
 
@@ -330,7 +386,7 @@ def test_a_data_set_of_pictures(capsys: pytest.CaptureFixture) -> None:
     mask = np.zeros((40, 40), dtype=np.uint8)
     mask[5:20, 5:20] = 255
     Image.fromarray(mask).save("nut/test-bad.bmp")
-    for head in ("flow", "gaussian", "memory", "centre"):
+    for head in ("flow", "gaussian", "memory", "centre", "middle"):
         flags = ("--dataset", "flat", "--data-path", ".", "--work-dir", f"runs/{head}", "--head", head)
         assert main.main([*without_idle(tiny_flags(Path("."), Path("runs")), flags), *flags]) == 0
         assert "nut  detection AUROC " in capsys.readouterr().out

@@ -3,6 +3,7 @@
 import io
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,12 +16,14 @@ import msflow
 from data.source import ALL
 from data.table.format import TableFormat
 from data.table.growing import GrowingTable
+from evaluation.details import MOVED
 from evaluation.frames import ALARM_COLUMNS, STEP_COLUMNS
 from runtime.errors import InputError
 from serving import follow as following
 from serving.follow import follow
 
 NAN = np.nan
+JOIN = 60
 FOUND = TableFormat(*["auto"] * 7, missing=(), columns=ALL, label_file="", train_until="0.5")
 
 
@@ -42,6 +45,7 @@ def november() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = {"weights": "random", "time_scales": [1], "smooth": 8, "threshold": "q0.999"}
+    settings |= {"causal": True, "join": JOIN, "least_length": 2}
     fitted = msflow.fit(sensors(0, 1200), name="pump", **settings)
     return fitted.save(tmp_path_factory.mktemp("runs") / "pump")
 
@@ -103,13 +107,13 @@ def test_alarms_are_those_of_the_whole(run: Path, tmp_path: Path, capsys: pytest
     told = capsys.readouterr().out
     expected = pd.read_csv(batch(run, path) / "alarms.csv")
     assert tuple(found.columns) == ALARM_COLUMNS
-    ended = expected[expected["end"] < 1500 - end_of(run) - 1]
+    ended = expected[expected["end"] < 1500 - end_of(run) - JOIN]
     assert 0 < len(ended) < len(expected)
-    for name in ("channel", "start", "end", "start_time", "end_time"):
+    for name in ("channel", "start", "end", "start_time", "end_time", "peak", "peak_time"):
         assert found[name].tolist() == ended[name].tolist(), name
     np.testing.assert_allclose(found[["peak_score", "threshold"]], ended[["peak_score", "threshold"]], rtol=2e-5)
-    first = [text.split(" ")[0] for text in ended["columns"]]
-    assert found["columns"].tolist() == first and "heat" in first
+    first, wanted = ([text.split(" ")[0] for text in frame["columns"]] for frame in (found, ended))
+    assert first == wanted and "heat" in first and found["columns"].str.endswith(" %").all()
     assert told.count("ALARM pump from 2026-02-1") in (len(ended), len(ended) + 1)
     assert told.count("  until 2026-02-1") == len(ended)
 
@@ -139,8 +143,9 @@ def test_a_pipe_is_scored_to_its_end(run: Path, tmp_path: Path, monkeypatch: pyt
     expected, folder = batch(run, path), run / "followed" / "stdin"
     close((folder / "scores.csv").read_text(), (expected / "scores.csv").read_text())
     found, wanted = (pd.read_csv(place / "alarms.csv") for place in (folder, expected))
-    for name in ("start", "end", "start_time", "end_time"):
+    for name in ("start", "end", "start_time", "end_time", "peak", "peak_time"):
         assert found[name].tolist() == wanted[name].tolist(), name
+    assert len(wanted) > 1 and (wanted["end"] - wanted["start"]).min() >= 1
 
 
 def test_an_alarm_may_last_to_the_end(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,6 +157,18 @@ def test_an_alarm_may_last_to_the_end(run: Path, tmp_path: Path, monkeypatch: py
     scores = pd.read_csv(run / "followed" / "stdin" / "scores.csv")
     assert (alarm.start, alarm.end, alarm.peak_score) == (0, 499, scores["score"].max())
     assert (alarm.start_time, alarm.end_time) == (scores["time"].iloc[0], scores["time"].iloc[-1])
+
+
+def test_a_level_that_moves_is_said(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    fitted = msflow.load(run, replace(msflow.load(run).config, moved_after=20, contrast=0.0))
+    path, new = tmp_path / "november.csv", november()
+    path.write_bytes(text_of(new))
+    found = pd.read_csv(follow(fitted, str(path), forever=False) / "alarms.csv", keep_default_na=False)
+    expected = fitted.alarms(new)[: len(found)]
+    assert found[["start", "end"]].to_numpy().tolist() == expected[["start", "end"]].to_numpy().tolist()
+    moved = (expected["kind"] == MOVED).tolist()
+    assert True in moved and found["kind"].tolist() == [MOVED if was else "" for was in moved]
+    assert capsys.readouterr().out.count("; the level has moved, and is usual from now on\n") == moved.count(True)
 
 
 @pytest.mark.parametrize("kill", ["after appending", "while appending", "before the first state"])
@@ -179,6 +196,8 @@ def test_what_was_killed_loses_no_row_and_has_none_twice(kill: str, run: Path, t
     follow(msflow.load(run), str(path), forever=False)
     close((whole / "scores.csv").read_text(), expected["scores"])
     assert (whole / "alarms.csv").read_text().count("\n") == expected["alarms"].count("\n") > 1
+    found, wanted = (pd.read_csv(text) for text in (whole / "alarms.csv", io.StringIO(expected["alarms"])))
+    pd.testing.assert_frame_equal(found, wanted, rtol=2e-5)
 
 
 def test_a_file_that_was_replaced_is_an_error(run: Path, tmp_path: Path) -> None:

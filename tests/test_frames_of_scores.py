@@ -2,21 +2,25 @@
 
 import csv
 import io
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import plain_policy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.alarms import alarms_of, learn_threshold
+from drawing.ranges import Ranges
+from evaluation.alarms import raise_alarms
 from evaluation.causes import Causes, in_words
 from evaluation.cautions import cautions
+from evaluation.details import Detail
 from evaluation.frames import ALARM_COLUMNS, STEP_COLUMNS, Scored, alarm_frame, csv_text, step_frame, write_frames
 from evaluation.learnt import LearntScores
+from evaluation.thresholds import Learnt, learn
 from metrics.events import Alarm
 from runs.folder import column_file, level_map_file
 from runs.scores import write_samples
@@ -31,40 +35,15 @@ ALONE = Causes(["flow"], None, None)
 RECIPE = Path(__file__).parents[1] / "configs" / "telemetry.py"
 
 
-def scored(scores: list[float], threshold: float | None = 1.0, **more) -> Scored:
-    return Scored("pump", more.pop("times", None), np.array(scores), threshold, more.pop("causes", ALONE), **more)
+def scored(scores: list[float] | np.ndarray, threshold: float | None = 1.0, **more) -> Scored:
+    """A channel whose every run of steps above the threshold is an alarm."""
+    steps, learnt = np.array(scores, dtype=float), Learnt(threshold, None)
+    raised = raise_alarms(steps, learnt, plain_policy("maxima"))
+    return Scored("pump", more.pop("times", None), steps, learnt, *raised, more.pop("causes", ALONE), **more)
 
 
-# Alarms
-
-
-def alarms_by_hand(scores: list[float], threshold: float) -> list[tuple[int, int, float]]:
-    """Alarms as a reader of the scores would mark them, step by step."""
-    found: list[list] = []
-    lasting = False
-    for step, score in enumerate(scores):
-        if np.isnan(score):
-            continue
-        if score > threshold and lasting:
-            found[-1][1], found[-1][2] = step, max(found[-1][2], score)
-        elif score > threshold:
-            found.append([step, step, score])
-        lasting = score > threshold
-    return [tuple(alarm) for alarm in found]
-
-
-@settings(deadline=None, max_examples=150, database=None)
-@given(st.lists(st.sampled_from([0.0, 1.0, 1.5, 2.0, NAN, NAN]), max_size=40))
-def test_alarms_go_on_over_steps_that_were_not_measured(scores: list[float]) -> None:
-    found = [(alarm.start, alarm.end, alarm.peak) for alarm in alarms_of(np.array(scores), 1.0)]
-    assert found == alarms_by_hand(scores, 1.0)
-    assert not any(np.isnan(scores[end]) for alarm in found for end in alarm[:2])
-    assert alarms_of(np.array(scores), None) == []
-
-
-def test_alarms_by_name() -> None:
-    found = alarms_of(np.array([NAN, 2, NAN, NAN, 3, NAN, 0, 2, NAN]), 1.0)
-    assert found == [Alarm(1, 4, 3.0), Alarm(7, 7, 2.0)]
+def span(start: int, end: int) -> Alarm:
+    return Alarm(start, end, 1.0, start, 1.0)
 
 
 # Tables
@@ -94,16 +73,22 @@ def test_steps_that_fill_a_gap_are_left_out() -> None:
 
 def test_one_row_per_alarm() -> None:
     causes = Causes(["flow", "heat"], np.array([[6.0], [2.0]]), np.zeros((2, 1)))
-    found = [scored([0, 2, NAN, 4, 0, 3], times=BERLIN, causes=causes), scored([0, 5.0])]
-    frame = alarm_frame([found[0], replace(found[1], channel="fan", threshold=2.5)])
+    details = [Detail("scale 1 level 1", "spike", (0, 3), (7, 10)), Detail("", "", None, None)]
+    found = [scored([0, 2, NAN, 4, 0, 3], times=BERLIN, causes=causes, details=details), scored([0, 5.0], 2.5)]
+    frame = alarm_frame([found[0], replace(found[1], channel="fan")])
     assert tuple(frame.columns) == ALARM_COLUMNS
     assert frame["channel"].tolist() == ["pump", "pump", "fan"]
     assert frame[["start", "end"]].to_numpy().tolist() == [[1, 3], [5, 5], [1, 1]]
-    assert frame["peak_score"].tolist() == [4, 3, 5] and frame["threshold"].tolist() == [1, 1, 2.5]
+    np.testing.assert_allclose(frame["peak_score"], [4, 3, 5])
+    np.testing.assert_allclose(frame["threshold"], [1, 1, 2.5])
     assert list(frame["start_time"][:2]) == [BERLIN[1], BERLIN[5]] and list(frame["end_time"][:2]) == [*BERLIN[[3, 5]]]
     assert pd.isna(frame["start_time"][2]) and frame["columns"].tolist() == ["flow 75 %, heat 25 %"] * 2 + [
         "flow 100 %"
     ]
+    assert frame["peak"].tolist() == [3, 5, 1] and list(frame["peak_time"][:2]) == [*BERLIN[[3, 5]]]
+    assert frame[["kind", "row"]].to_numpy().tolist() == [["spike", "scale 1 level 1"], ["", ""], ["", ""]]
+    assert frame["nearest_start"].tolist() == [7, pd.NA, pd.NA] and frame["nearest_end"].tolist() == [10, pd.NA, pd.NA]
+    assert frame["incident"].tolist() == [1, 2, 3]
     assert tuple(alarm_frame([]).columns) == ALARM_COLUMNS and len(alarm_frame([scored([0.0])])) == 0
 
 
@@ -138,10 +123,11 @@ def test_a_written_table_comes_back() -> None:
 @pytest.mark.parametrize("name", ["=1+1", "+x", "-x", "@x", "\tx"])
 def test_no_text_is_a_formula(name: str) -> None:
     causes = Causes([name], None, None)
-    frame = replace(scored([2.0], causes=causes), channel=name)
+    frame = replace(scored([2.0], causes=causes, details=[Detail(row=name)]), channel=name)
     (steps,) = read(csv_text(step_frame(frame), header=False))
     (alarm,) = read(csv_text(alarm_frame([frame]), header=False))
-    assert steps[0] == steps[-1] == alarm[0] == f"'{name}" and alarm[-1] == f"'{name} 100 %"
+    assert steps[0] == steps[-1] == alarm[0] == f"'{name}" and alarm[7] == f"'{name} 100 %"
+    assert alarm[11] == f"'{name}"
 
 
 def test_names_with_commas_and_quotes_survive() -> None:
@@ -175,26 +161,26 @@ def test_shares_are_what_columns_have_beyond_the_usual() -> None:
     usual = np.array([[1.0, 1, 9], [5, 5, NAN], [NAN, NAN, NAN]])  # medians 1, 5 and, of nothing, 0
     found = np.array([[1.0, 4, 4, 1], [5, 6, 5, 0], [0, NAN, 2, 0]])
     causes = Causes(["a", "b", "c"], found, usual)
-    assert causes.shares(Alarm(8, 15, 1.0)) == [("a", 0.75), ("b", 0.25)]
-    assert causes.shares(Alarm(15, 16, 1.0)) == [
+    assert causes.shares(span(8, 15)) == [("a", 0.75), ("b", 0.25)]
+    assert causes.shares(span(15, 16)) == [
         ("a", pytest.approx(6 / 9)),
         ("c", pytest.approx(2 / 9)),
         ("b", pytest.approx(1 / 9)),
     ]
-    assert causes.shares(Alarm(0, 7, 1.0)) == []  # nothing beyond the usual
+    assert causes.shares(span(0, 7)) == []  # nothing beyond the usual
     assert causes.highest(27) == ["a"] * 24 + ["a"] * 3
     assert Causes(["a", "b"], np.array([[0, 4.0], [3, 3]]), np.zeros((2, 1))).highest(11) == ["b"] * 8 + ["a"] * 3
 
 
 def test_shares_below_a_tenth_are_not_named_but_count() -> None:
     causes = Causes(["a", "b", "c"], np.array([[0.9], [8.1], [1.0]]), np.zeros((3, 1)))
-    shares = causes.shares(Alarm(0, 0, 1.0))
+    shares = causes.shares(span(0, 0))
     assert shares == [("b", pytest.approx(0.81)), ("c", pytest.approx(0.1))]
 
 
 def test_without_training_the_usual_is_that_of_the_scores() -> None:
     causes = Causes(["a", "b"], np.array([[7.0, 7, 7, 8], [1, 1, 1, 5]]), None)
-    assert causes.shares(Alarm(24, 31, 1.0)) == [("b", pytest.approx(0.8)), ("a", pytest.approx(0.2))]
+    assert causes.shares(span(24, 31)) == [("b", pytest.approx(0.8)), ("a", pytest.approx(0.2))]
 
 
 @settings(deadline=None, max_examples=60, database=None)
@@ -211,15 +197,15 @@ def test_shares_by_hand(columns: int, cells: int, seed: int) -> None:
     total = sum(excess.values())
     expected = [(name, excess[name] / total) for name in sorted(names, key=excess.get, reverse=True) if total]
     expected = [pair for pair in expected if pair[1] >= 0.1]
-    shares = Causes(names, found, usual).shares(Alarm(start, end, 1.0))
+    shares = Causes(names, found, usual).shares(span(start, end))
     assert [name for name, _ in shares] == [name for name, _ in expected]
     np.testing.assert_allclose([share for _, share in shares], [share for _, share in expected])
 
 
 def test_a_channel_that_is_looked_at_as_one() -> None:
-    assert ALONE.shares(Alarm(3, 9, 1.0)) == [("flow", 1.0)] and ALONE.highest(3) == ["flow"] * 3
+    assert ALONE.shares(span(3, 9)) == [("flow", 1.0)] and ALONE.highest(3) == ["flow"] * 3
     several = Causes(["a", "b"], None, None)
-    assert several.shares(Alarm(3, 9, 1.0)) == [] and several.highest(2) == ["", ""]
+    assert several.shares(span(3, 9)) == [] and several.highest(2) == ["", ""]
 
 
 def test_shares_in_words() -> None:
@@ -258,41 +244,45 @@ def test_scores_and_thresholds_are_by_the_training_of_the_channel(tmp_path: Path
     )
     for channel, known in trained.items():
         centred = (known - np.median(known, axis=1)[:, None]).sum(axis=0)
-        assert learnt.threshold(channel) == pytest.approx(np.quantile(centred, 0.9), rel=1e-5)
+        assert learnt.learnt(channel).threshold == pytest.approx(np.quantile(centred, 0.9), rel=1e-5)
 
 
 def test_a_channel_that_was_not_learnt_is_judged_by_all_others(tmp_path: Path, trained: dict) -> None:
     learnt = learnt_scores(tmp_path, trained)
     known = np.concatenate(list(trained.values()), axis=1)
     centred = (known - np.median(known, axis=1)[:, None]).sum(axis=0)
-    assert learnt.threshold("new") == pytest.approx(np.quantile(centred, 0.9), rel=1e-5)
+    assert learnt.learnt("new").threshold == pytest.approx(np.quantile(centred, 0.9), rel=1e-5)
     columns = np.array([[1.0, 1.0], [4.0, 7.0]])
     found = learnt.scored("new", known[:, :16], columns, None, None)
-    assert found.threshold == learnt.threshold("new") and len(found.scores) == 16
+    assert found.learnt == learnt.learnt("new") and len(found.scores) == 16
     # the second column has less than is usual in training, whatever it has in the rest of the new series
     usual = np.median(np.repeat([rows.mean() for rows in trained.values()], [25, 13]))
-    assert usual < 7 and found.causes.shares(Alarm(8, 15, 1.0))[0][0] == "b"
-    assert dict(found.causes.shares(Alarm(0, 15, 1.0)))["a"] == pytest.approx(2 / (2 + 11 - 2 * usual), rel=1e-4)
+    assert usual < 7 and found.causes.shares(span(8, 15))[0][0] == "b"
+    assert dict(found.causes.shares(span(0, 15)))["a"] == pytest.approx(2 / (2 + 11 - 2 * usual), rel=1e-4)
     own = trained["y"].mean()
-    shares = learnt.scored("y", known[:, :8], np.array([[1.0], [own + 3]]), None, None).causes.shares(Alarm(0, 7, 1.0))
+    shares = learnt.scored("y", known[:, :8], np.array([[1.0], [own + 3]]), None, None).causes.shares(span(0, 7))
     assert dict(shares) == pytest.approx({"b": 0.75, "a": 0.25}, rel=1e-4)
 
 
 def test_only_the_chosen_levels_count(tmp_path: Path, trained: dict) -> None:
     learnt = learnt_scores(tmp_path, trained, levels=[1, 3], calibration="none")
     np.testing.assert_allclose(learnt.steps("x", trained["x"]), trained["x"][[0, 2]].sum(axis=0), rtol=1e-6)
-    assert learnt.threshold("x") == pytest.approx(np.quantile(trained["x"][[0, 2]].sum(axis=0), 0.9), rel=1e-5)
+    assert learnt.learnt("x").threshold == pytest.approx(np.quantile(trained["x"][[0, 2]].sum(axis=0), 0.9), rel=1e-5)
 
 
 def test_a_threshold_that_is_a_number_and_training_that_was_not_measured(tmp_path: Path, trained: dict) -> None:
     holed = {"x": trained["x"].copy()}
     holed["x"][:, 20:120] = NAN
-    assert learnt_scores(tmp_path / "n", holed, threshold="4.5").threshold("x") == 4.5
+    assert learnt_scores(tmp_path / "n", holed, threshold="4.5").learnt("x").threshold == 4.5
     learnt = learnt_scores(tmp_path / "q", holed, calibration="none")
-    assert learnt.threshold("x") == pytest.approx(np.nanquantile(holed["x"].sum(axis=0), 0.9), rel=1e-5)
-    pot = learnt_scores(tmp_path / "p", trained, calibration="none", threshold="pot")
-    expected = learn_threshold("pot", trained["y"].astype(np.float32).astype(float).sum(axis=0))
-    assert pot.threshold("y") == pytest.approx(expected, rel=1e-9)
+    assert learnt.learnt("x").threshold == pytest.approx(np.nanquantile(holed["x"].sum(axis=0), 0.9), rel=1e-5)
+    pot, maxima = (
+        learnt_scores(tmp_path / rule, trained, calibration="none", threshold=rule, risk=6.0)
+        for rule in ("pot", "maxima")
+    )
+    for rule, found in (("pot", pot), ("maxima", maxima)):
+        expected = learn(rule, 6.0, trained["y"].astype(np.float32).astype(float).sum(axis=0))
+        assert astuple(found.learnt("y")) == pytest.approx(astuple(expected), rel=1e-9)
 
 
 def test_scores_of_pictures_teach_nothing(tmp_path: Path) -> None:
@@ -308,14 +298,11 @@ def test_scores_of_pictures_teach_nothing(tmp_path: Path) -> None:
 
 def said(train: np.ndarray | None, test: np.ndarray, scores: np.ndarray | None = None, **chosen) -> list[str]:
     """The cautions about one channel of two columns, `level` and `rate`."""
-    source = SimpleNamespace(
-        untrained=["tank"] if train is None else [],
-        series=lambda channel, split: train if split == "train" else test,
-        columns=lambda channel: ["level", "rate"],
-    )
+    source = SimpleNamespace(series=lambda channel, split: test, columns=lambda channel: ["level", "rate"])
     config = load_config(RECIPE, keywords={"time_scales": [1], **chosen})
-    result = Scored("tank", None, np.zeros(len(test)) if scores is None else scores, 1.0, ALONE)
-    return cautions(SimpleNamespace(source=source), [result], config)
+    result = replace(scored(np.zeros(len(test)) if scores is None else scores), channel="tank")
+    training = {} if train is None else {"tank": Ranges.of(train, config.scaling)}
+    return cautions(SimpleNamespace(source=source), [result], config, training)
 
 
 def quiet(steps: int, seed: int = 0) -> np.ndarray:
@@ -339,6 +326,16 @@ def test_alarms_everywhere_are_said() -> None:
     assert said(quiet(640), quiet(400), np.repeat([0.0, 2], 200)) == []
     (told,) = said(quiet(640), quiet(400), np.repeat([0.0, 2], [199, 201]))
     assert "more than half of the steps are under alarm" in told and told.endswith(": tank 50%")
+
+
+def test_a_moved_level_and_a_missing_threshold_are_said() -> None:
+    moved = replace(scored(np.zeros(400)), channel="tank", alarms=[replace(span(70, 89), moved=True), span(95, 99)])
+    for result, expected in ((moved, ": tank at step 70 (20 steps)"), (scored(np.zeros(400), None), ": pump")):
+        source = SimpleNamespace(series=lambda *_: quiet(400), columns=lambda _: ["level", "rate"])
+        ranges = {result.channel: Ranges.of(quiet(640), "none")}
+        config = load_config(RECIPE, keywords={"time_scales": [1]})
+        (told,) = cautions(SimpleNamespace(source=source), [result], config, ranges)
+        assert told.endswith(expected) and ("the level has moved" in told) == (result is moved)
 
 
 @pytest.mark.parametrize(("scales", "enough"), [([1], 640), ([1, 2, 4], 2560)])
@@ -394,7 +391,6 @@ def test_of_what_was_learnt_elsewhere_only_the_scores_are_spoken_of() -> None:
 
 
 def test_one_sentence_names_five_channels_and_counts_the_rest() -> None:
-    source = SimpleNamespace(untrained=[f"c{n}" for n in range(8)], series=lambda channel, split: quiet(50))
-    found = [Scored(f"c{n}", None, np.full(50, 2.0), 1.0, ALONE) for n in range(7)]
-    (told,) = cautions(SimpleNamespace(source=source), found, load_config(RECIPE))
+    found = [replace(scored(np.full(50, 2.0)), channel=f"c{n}") for n in range(7)]
+    (told,) = cautions(SimpleNamespace(source=None), found, load_config(RECIPE), {})
     assert told.endswith(": c0 100%, c1 100%, c2 100%, c3 100%, c4 100% and 2 more")

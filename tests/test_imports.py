@@ -23,7 +23,18 @@ MAY = {
     "detectors": {"models", "drawing", "data", "datasets", "runs", "settings", "post_process", "metrics", "runtime"},
     "evaluation": {"runs", "data", "datasets", "drawing", "settings", "metrics", "report", "runtime"},
     "train": {"detectors"},
-    "serving": {"train", "detectors", "evaluation", "runs", "datasets", "data", "drawing", "settings", "runtime"},
+    "serving": {
+        "train",
+        "detectors",
+        "evaluation",
+        "runs",
+        "datasets",
+        "data",
+        "drawing",
+        "settings",
+        "metrics",
+        "runtime",
+    },  # fmt: skip
     "msflow": {"serving", "runtime"},
 }
 WITHOUT_TORCH = set(MAY) - {"models", "detectors", "post_process", "runtime", "train", "serving", "msflow"}

@@ -5,19 +5,42 @@ import pytest
 from hypothesis import given
 from metric_references import pooled_series, slow_best_f1, slow_f1, slow_point_adjusted_best_f1, split, unhurried
 from references import slow_auroc, slow_average_precision
-from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve, roc_auc_score
+from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve, roc_auc_score, roc_curve
 
-from metrics.ranking import auroc, average_precision, best_f1, point_adjusted_best_f1
+from metrics.ranking import auroc, average_precision, best_f1, point_adjusted_best_f1, precision_points, roc_points
+from metrics.ranks import ranks_of
 
 
 @unhurried
 @given(pooled_series())
 def test_areas_equal_sklearn_and_the_definitions(sample: tuple) -> None:
     labels, scores, _ = sample
-    assert auroc(labels, scores) == roc_auc_score(labels, scores)
+    assert auroc(labels, scores) == pytest.approx(roc_auc_score(labels, scores), abs=1e-14)
     assert auroc(labels, scores) == pytest.approx(slow_auroc(labels, scores), abs=1e-12)
-    assert average_precision(labels, scores) == average_precision_score(labels, scores)
+    assert average_precision(labels, scores) == pytest.approx(average_precision_score(labels, scores), abs=1e-14)
     assert average_precision(labels, scores) == pytest.approx(slow_average_precision(labels, scores), abs=1e-12)
+
+
+@unhurried
+@given(pooled_series())
+def test_points_of_both_curves_equal_sklearns(sample: tuple) -> None:
+    labels, scores, _ = sample
+    fpr, tpr, _ = roc_curve(labels, scores, drop_intermediate=False)
+    np.testing.assert_allclose(roc_points(labels, scores), (fpr, tpr), atol=1e-14)
+    precision, recall, _ = precision_recall_curve(labels, scores)
+    np.testing.assert_allclose(precision_points(labels, scores), (recall[::-1], precision[::-1]), atol=1e-14)
+
+
+@unhurried
+@given(pooled_series(both_classes=False))
+def test_ranks_count_the_steps_at_and_above_every_score(sample: tuple) -> None:
+    labels, scores, _ = sample
+    ranks = ranks_of(labels, scores)
+    assert ranks.thresholds.tolist() == sorted(set(scores.tolist()), reverse=True)
+    assert ranks.predicted.tolist() == [np.count_nonzero(scores >= t) for t in ranks.thresholds]
+    assert ranks.found.tolist() == [np.count_nonzero(labels[scores >= t]) for t in ranks.thresholds]
+    np.testing.assert_array_equal(ranks.thresholds[ranks.place], scores)
+    assert ranks.is_one_class == (len(set(labels.tolist())) < 2)
 
 
 @unhurried

@@ -4,22 +4,31 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import plain_policy
 from metric_references import (
+    moved,
     slow_affiliation,
+    slow_affiliation_f1,
     slow_best_f1,
+    slow_corrected_event_f05,
+    slow_delays,
     slow_event_counts,
+    slow_intervals,
     slow_point_adjusted_best_f1,
+    slow_repeated_alarms,
     slow_volumes,
 )
 from references import slow_auroc, slow_average_precision
 
 from evaluation.judge import HEAVY, LIGHT, PER_CHANNEL, POOLED, SECOND_HALF, Result, Scoring, judge
+from metrics.affiliation_gain import NUM_SHIFTS, random_shifts
 from metrics.metric import Options
 from metrics.table import columns
 
 THRESHOLD = 1.2
 NAMES = [column.name for column in columns()]
-OPTIONS = Options(threshold=str(THRESHOLD), vus_window=6, bootstrap=0, point_adjust=True)
+OPTIONS = Options(vus_window=6, bootstrap=0, point_adjust=True)
+POLICY = plain_policy(str(THRESHOLD))
 WHOLE = slice(None)
 PLACES = {
     POOLED: [(0, WHOLE), (1, WHOLE), (2, WHOLE), (3, WHOLE)],
@@ -40,8 +49,8 @@ def made() -> tuple[Scoring, list[np.ndarray]]:
     return Scoring("model", ["A-1", "A-2", "A-3", "A-4"], test, train), labels
 
 
-def slow_metrics(labels: list[np.ndarray], scores: list[np.ndarray]) -> dict[str, float]:
-    """Every metric by the slow references, of channels joined one after the other."""
+def slow_metrics(labels: list[np.ndarray], scores: list[np.ndarray], train: list[np.ndarray]) -> dict[str, float]:
+    """Every metric by the slow references, of channels joined one after the other, `train` not cut."""
     lengths = [len(channel) for channel in labels]
     truth, pooled = np.concatenate(labels), np.concatenate(scores)
     alarms = pooled > THRESHOLD
@@ -49,6 +58,10 @@ def slow_metrics(labels: list[np.ndarray], scores: list[np.ndarray]) -> dict[str
     precision, recall = slow_affiliation(truth, alarms, lengths)
     found, missed, false_alarms = slow_event_counts(truth, alarms, lengths)
     f1, threshold = slow_best_f1(truth, pooled)
+    shifts = random_shifts(lengths, NUM_SHIFTS, seed=0)
+    chance = np.mean([slow_affiliation_f1(truth, moved(alarms, lengths, row), lengths) for row in shifts])
+    delays = slow_delays(truth, alarms, lengths)
+    quiet = np.concatenate(train) > THRESHOLD
     return {
         "roc_auc": slow_auroc(truth, pooled),
         "average_precision": slow_average_precision(truth, pooled),
@@ -61,13 +74,20 @@ def slow_metrics(labels: list[np.ndarray], scores: list[np.ndarray]) -> dict[str
         "affiliation_precision": precision,
         "affiliation_recall": recall,
         "affiliation_f1": 2 * precision * recall / (precision + recall),
+        "affiliation_gain": slow_affiliation_f1(truth, alarms, lengths) - chance,
         "event_precision": found / (found + false_alarms),
         "event_recall": found / (found + missed),
         "event_f1": 2 * found / (2 * found + missed + false_alarms),
         "events_found": found,
         "events_missed": missed,
         "false_alarms": false_alarms,
+        "corrected_event_f05": slow_corrected_event_f05(truth, alarms, lengths),
         "alarmed_share": sum(map(bool, alarms)) / len(alarms),
+        "normal_alarmed_share": sum(map(bool, alarms[truth == 0])) / sum(truth == 0),
+        "quiet_alarms": 10_000 * len(slow_intervals(quiet, list(map(len, train)))) / len(quiet),
+        "repeated_alarms": slow_repeated_alarms(truth, alarms, lengths),
+        "delay_median": np.quantile(delays, 0.5),
+        "delay_90": np.quantile(delays, 0.9),
         "point_adjusted_f1": slow_point_adjusted_best_f1(truth, pooled, lengths)[0],
     }
 
@@ -75,12 +95,12 @@ def slow_metrics(labels: list[np.ndarray], scores: list[np.ndarray]) -> dict[str
 @pytest.fixture(scope="module")
 def judged() -> Result:
     scoring, labels = made()
-    return judge(scoring, labels, OPTIONS)
+    return judge(scoring, labels, POLICY, OPTIONS)
 
 
 def test_no_two_metrics_agree_on_the_data_of_these_tests() -> None:
     scoring, labels = made()
-    values = slow_metrics(labels, scoring.test)
+    values = slow_metrics(labels, scoring.test, scoring.train)
     assert set(values) == set(NAMES)
     assert np.diff(sorted(values.values())).min() > 1e-3
 
@@ -89,13 +109,15 @@ def test_no_two_metrics_agree_on_the_data_of_these_tests() -> None:
 def test_every_metric_of_a_part_equals_its_slow_reference(judged: Result, part: str) -> None:
     scoring, labels = made()
     pieces = [[channels[number][steps] for number, steps in PLACES[part]] for channels in (labels, scoring.test)]
-    assert judged.parts[part] == pytest.approx(slow_metrics(*pieces), rel=1e-9)
+    train = [scoring.train[number] for number, _ in PLACES[part]]
+    assert judged.parts[part] == pytest.approx(slow_metrics(*pieces, train), rel=1e-9)
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_every_metric_of_a_channel_equals_its_slow_reference(judged: Result, number: int) -> None:
     scoring, labels = made()
-    assert judged.channels[number] == pytest.approx(slow_metrics([labels[number]], [scoring.test[number]]), rel=1e-9)
+    expected = slow_metrics([labels[number]], [scoring.test[number]], [scoring.train[number]])
+    assert judged.channels[number] == pytest.approx(expected, rel=1e-9)
 
 
 def test_the_mean_per_channel_is_over_the_channels_that_define_the_metric(judged: Result) -> None:
@@ -110,6 +132,6 @@ def test_the_mean_per_channel_is_over_the_channels_that_define_the_metric(judged
 def test_the_window_of_the_settings_is_the_largest_of_the_range_metrics() -> None:
     scoring, labels = made()
     truth, pooled = np.concatenate(labels), np.concatenate(scoring.test)
-    pieces = judge(scoring, labels, replace(OPTIONS, vus_window=3)).parts[POOLED]
+    pieces = judge(scoring, labels, POLICY, replace(OPTIONS, vus_window=3)).parts[POOLED]
     found = [pieces[name] for name in ("range_auc_roc", "range_auc_pr", "vus_roc", "vus_pr")]
     assert found == pytest.approx(slow_volumes(truth, pooled, [80, 50, 41, 30], 3), rel=1e-9)

@@ -10,7 +10,7 @@ import msflow
 from detectors.columns import ChannelScores
 from detectors.msflow import pyramids
 from detectors.msflow.pieces import LineMaker
-from detectors.msflow.pyramids import series_pyramid
+from detectors.msflow.training import Place, learn_pyramid
 from drawing.line import Line
 from models.extractors import build_extractor
 from models.flows import make_pool
@@ -199,12 +199,13 @@ def test_recordings_that_share_a_density_have_the_same_columns() -> None:
 @pytest.mark.parametrize("head", ["gaussian", "memory"])
 def test_pyramids_that_are_made_again_teach_what_kept_ones_do(head: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
-    monkeypatch.setattr("detectors.msflow.detector.series_pyramid", lambda *x: made.append(1) or series_pyramid(*x))
+    monkeypatch.setattr("detectors.msflow.series.learn_pyramid", lambda *x: made.append(1) or learn_pyramid(*x))
     kept = learnt(TRAIN, head=head).score(TEST)["score"]
     number = len(made)
     monkeypatch.setattr(pyramids, "KEPT_BYTES", 0)
     np.testing.assert_array_equal(learnt(TRAIN, head=head).score(TEST)["score"], kept)
-    assert number == 6 and len(made) - number >= 6
+    # each of 6 is made once for the density, and once for its held-out scores
+    assert number == 12 and len(made) - number >= 12
 
 
 def test_pyramids_are_kept_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,12 +229,17 @@ def line_maker() -> LineMaker:
     return LineMaker(extractor, make_pool("avg", line=True), Line(), 0, 1 << 16)
 
 
+def pyramid(maker: LineMaker, drawn: np.ndarray, measured: np.ndarray | None = None, scale: int = 1) -> list:
+    known = np.ones(len(drawn), dtype=bool) if measured is None else measured
+    return learn_pyramid(maker, drawn, known, Place(0, scale, 256), 512 // scale).levels
+
+
 @pytest.mark.parametrize("steps", [640, 700])
 def test_cells_where_little_was_measured_are_left_out(steps: int) -> None:
     maker, measured = line_maker(), np.ones(steps, dtype=bool)
     measured[100:151], measured[400:404], measured[-90:] = False, False, False
     drawn = np.column_stack([plant(3, steps, 1)] * 3)
-    whole, kept = series_pyramid(maker, drawn, 512), series_pyramid(maker, drawn, 512, measured)
+    whole, kept = pyramid(maker, drawn), pyramid(maker, drawn, measured)
     assert maker.strides == [8, 16, 32]
     for level, stride, of_all, of_some in zip(range(3), maker.strides, whole, kept, strict=True):
         inside = []
@@ -249,17 +255,17 @@ def test_cells_where_little_was_measured_are_left_out(steps: int) -> None:
 
 def test_a_mean_of_steps_counts_by_what_was_measured_of_it() -> None:
     """At a time scale a step is the mean of several, of which a share was measured."""
-    maker, drawn = line_maker(), np.column_stack([plant(3, 640, 1)] * 3)
-    whole = series_pyramid(maker, drawn, 512)
-    share = np.ones(640)
-    share[320:] = 0.25
-    half = series_pyramid(maker, drawn, 512, share)
+    maker, drawn = line_maker(), np.column_stack([plant(3, 2560, 1)] * 3)
+    whole = pyramid(maker, drawn, scale=4)
+    measured = np.arange(2560) % 4 == 0
+    measured[:1280] = True
+    half = pyramid(maker, drawn, measured, scale=4)
     assert [level.shape[-1] for level in half] == [level.shape[-1] // 2 + 1 for level in whole]
 
 
 def test_what_was_never_measured_keeps_its_cells() -> None:
     maker, drawn = line_maker(), np.column_stack([plant(3, 640, 1)] * 3)
-    whole = series_pyramid(maker, drawn, 512)
-    for measured in (None, np.ones(640, dtype=bool), np.zeros(640, dtype=bool)):
-        for level, expected in zip(series_pyramid(maker, drawn, 512, measured), whole, strict=True):
+    whole = pyramid(maker, drawn)
+    for measured in (np.ones(640, dtype=bool), np.zeros(640, dtype=bool)):
+        for level, expected in zip(pyramid(maker, drawn, measured), whole, strict=True):
             torch.testing.assert_close(level, expected, rtol=0, atol=0)

@@ -1,4 +1,4 @@
-"""A month of a spacecraft by the default recipe: the highest scores are its three faults, each by its sensor."""
+"""A month of a spacecraft by the default recipe: its three faults are its highest scores and its alarms, by sensor."""
 
 import shutil
 from pathlib import Path
@@ -73,8 +73,15 @@ def spacecraft(seed: int) -> pd.DataFrame:
     return frame[~lost]
 
 
+def times_of_faults() -> dict[str, tuple[pd.Timestamp, pd.Timestamp]]:
+    """When each begins and ends, by its sensor."""
+    start = pd.Timestamp("2026-03-01", tz="UTC")
+    spans = {name: (first, first + length) for name, (first, length) in FAULTS.items()}
+    return {name: tuple(start + pd.Timedelta(minute, "min") for minute in span) for name, span in spans.items()}
+
+
 @pytest.mark.parametrize("seed", [0, 1])
-def test_the_highest_scores_of_a_month_are_its_faults(
+def test_the_highest_scores_and_the_alarms_of_a_month_are_its_faults(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -96,12 +103,22 @@ def test_the_highest_scores_of_a_month_are_its_faults(
         peak = scores["score"].idxmax()
         found.append((peak, scores.loc[peak, "highest_column"]))
         scores.loc[peak - pd.Timedelta("12h") : peak + pd.Timedelta("12h"), "score"] = -1
-    expected = {
-        name: pd.Timestamp("2026-03-01", tz="UTC") + pd.Timedelta(first, "min") for name, (first, _) in FAULTS.items()
-    }
+    expected, margin = times_of_faults(), pd.Timedelta("30min")
     assert {name for _, name in found} == set(expected), found
     for peak, name in found:
-        assert (
-            expected[name] - pd.Timedelta("30min") <= peak <= expected[name] + pd.Timedelta(FAULTS[name][1] + 30, "min")
-        )
+        assert expected[name][0] - margin <= peak <= expected[name][1] + margin
+    for folder in (run.parent / "scores", run.parent / "scored" / "craft"):
+        check_alarms(pd.read_csv(folder / "alarms.csv", parse_dates=["start_time", "end_time"]))
     shutil.rmtree("work_dirs")
+
+
+def check_alarms(alarms: pd.DataFrame) -> None:
+    """Every fault is one alarm and an incident of its own, its sensor comes first; few alarms are elsewhere."""
+    told = {}
+    for name, (start, end) in times_of_faults().items():
+        of_fault = alarms[(alarms["start_time"] <= end) & (alarms["end_time"] >= start)]
+        assert len(of_fault) == 1, f"{name}: {len(of_fault)} alarms"
+        (told[name],) = of_fault["incident"]
+        assert of_fault["columns"].item().startswith(f"{name} "), of_fault["columns"].item()
+    assert len(set(told.values())) == len(FAULTS)
+    assert len(alarms) - len(FAULTS) <= 5

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from detectors.msflow.pieces import LineMaker, PyramidMaker, WindowMaker
-from detectors.msflow.pyramids import TrainingPyramids, series_pyramid, training_pyramids
+from detectors.msflow.pyramids import TrainingPyramids, training_pyramids
+from detectors.msflow.training import Place, learn_pyramid
 from drawing.line import Line
 from drawing.pairwise import GramianAngularField
 from drawing.steps import coarsen, refine
@@ -122,7 +123,10 @@ def test_windows_are_scored_where_they_lie() -> None:
 
 def training(noise: float = 0.0, window: int = 128) -> TrainingPyramids:
     maker = line_maker()
-    channels = [series_pyramid(maker, series, window) for series in (drawn(700, 1), drawn(100, 2))]
+    channels = [
+        learn_pyramid(maker, series, np.ones(len(series), dtype=bool), Place(0, 1, 64), window).levels
+        for series in (drawn(700, 1), drawn(100, 2))
+    ]
     return training_pyramids(maker, channels, batch_size=3, window=window, noise=noise)
 
 
@@ -195,7 +199,7 @@ def test_gaussian_head_by_hand() -> None:
 def test_a_standardised_flow_sees_unit_features_in_training_and_scoring() -> None:
     pyramids = training()
     raw = [[level.clone() for level in levels] for levels in pyramids.channels]
-    gaussian = GaussianDensity(2, FEATURES, floor=1e-3)
+    gaussian = GaussianDensity(2, FEATURES, floor=1e-5)
     gaussian.fit(raw)
     pyramids.prepare(FlowDensity(heads()["flow"].flow, gaussian))
     for levels in pyramids.channels:

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from made_report import make_channel, make_report, steps_of, values_of
 
-from metrics.events import Alarm
-from report import ChannelView, Curve, Table
+from report import AlarmView, ChannelView, Curve, IncidentView, SweepPoint, Table
+from report.close_ups import CLOSE_POINTS, window, with_close_ups
 from report.curves import thin_curve
-from report.data import alarm_peaks
 from report.encoding import channel_data
 from report.thinning import bin_width, decimate, extremes, fair_limit, is_switch, spans_of, with_breaks
 
@@ -108,10 +107,39 @@ def test_thinning_a_curve_keeps_its_ends_and_its_course_in_either_direction():
     np.testing.assert_array_equal(backwards, (thin_x, thin_y))
 
 
-def test_peaks_lie_at_the_highest_score_inside_an_alarm():
-    scores = np.array([9.0, np.nan, 1, 3, 2, np.nan])
-    alarms = [Alarm(1, 4, 3.0), Alarm(5, 5, float("nan"))]
-    assert alarm_peaks(ChannelView("A", {}, scores, [], alarms, None, {})) == [3, 5]
+@given(series, limits, st.data())
+def test_a_close_up_adds_points_and_draws_no_line_across_a_missing_value(values, limit, data):
+    values = values.copy()
+    values[data.draw(arrays(bool, len(values)))] = np.nan
+    steps = st.integers(0, len(values) - 1)
+    windows = [tuple(sorted(pair)) for pair in data.draw(st.lists(st.tuples(steps, steps), max_size=3))]
+    before = decimate(values, limit)
+    kept = with_close_ups(values, before, windows)
+    assert set(before) <= set(kept)
+    for start, end in zip(kept[:-1], kept[1:], strict=True):
+        inside = values[start : end + 1]
+        assert np.isnan(inside[[0, -1]]).any() or not np.isnan(inside).any()
+        for first, last in windows:  # where a window is drawn step by step, a line is as the values are
+            if first <= start and end <= last and not np.isnan(inside).any():
+                np.testing.assert_allclose(np.interp(range(start, end + 1), [start, end], inside[[0, -1]]), inside)
+
+
+def test_a_close_up_shows_an_alarm_with_its_own_length_on_either_side():
+    assert window(AlarmView(1000, 1009, 1003, 5.0), 5000) == (900, 1109)
+    assert window(AlarmView(1000, 1999, 1003, 5.0), 2500) == (0, 2499)
+    noise = np.random.default_rng(0).normal(size=100_000)
+    alarms = [AlarmView(50_000, 50_099, 50_003, 5.0, columns=[("b", 1.0)]), AlarmView(90_000, 90_099, 90_003, 4.0)]
+    channel = ChannelView("A", {"a": noise, "b": -noise}, noise, None, alarms, 1.0, {})
+    data = channel_data(channel, 1000, False, close={0})
+    drawn = {one["name"]: np.array(steps_of(one["x"])) for one in (*data["columns"], {"name": "", **data["score"]})}
+
+    def near(steps, alarm):
+        first, last = window(alarm, 100_000)
+        return int(((first <= steps) & (steps <= last)).sum())
+
+    assert near(drawn["b"], alarms[0]) == near(drawn[""], alarms[0]) == 300 < CLOSE_POINTS  # step by step
+    assert near(drawn["a"], alarms[0]) < 10 and near(drawn[""], alarms[1]) < 10
+    assert [alarm["shown"] for alarm in data["alarms"]] == [[1], [0]]
 
 
 def test_switches_have_at_most_two_values():
@@ -126,12 +154,12 @@ def test_switches_have_at_most_two_values():
         {"columns": {"c": np.zeros(3)}},
         {"intervals": [(3, 2)]},
         {"intervals": [(0, 4)]},
-        {"alarms": [Alarm(-1, 2, 0.0)]},
+        {"alarms": [AlarmView(1, 4, 2, 0.0)]},
         {"masked": np.zeros(3, dtype=bool)},
+        {"limits": np.zeros(3)},
         {"times": pd.date_range("2024-01-01", periods=5)},
         {"times": pd.date_range("2024-01-01", periods=4)[::-1]},
         {"times": pd.DatetimeIndex(["2024-01-01", None, "2024-01-02", "2024-01-03"])},
-        {"alarms": [Alarm(0, 1, 0.0)], "alarm_causes": ["a", "b"]},
     ],
 )
 def test_a_channel_that_does_not_fit_together_is_refused(content):
@@ -147,6 +175,19 @@ def test_tables_and_reports_that_do_not_fit_together_are_refused():
         Table(["a", "b"], [], groups=[("g", 3)])
     with pytest.raises(ValueError, match="A-1 stand twice"):
         make_report(channels=[make_channel("A-1", 900)] * 2)
+    with pytest.raises(ValueError, match="reversed or has its peak outside"):
+        AlarmView(3, 5, 6, 1.0)
+    with pytest.raises(ValueError, match="in the window"):
+        AlarmView(3, 5, 4, 1.0, nearest=(0, 2), nearest_values={"a": np.zeros(2)})
+    for places in ([(0, 0), (0, 0)], [(0, 1)], [(3, 0)]):
+        with pytest.raises(ValueError, match="incidents name an alarm twice, or one"):
+            make_report(incidents=[IncidentView(1, places)])
+    channel = make_channel("A-1", 900)
+    for factors in ([0.5, 2.0], [1.0, 0.5], [0.0, 1.0], [1.0, 1.0]):
+        with pytest.raises(ValueError, match="ascending factors above 0 with 1 among them"):
+            make_report(channels=[channel], sweep=[SweepPoint(factor, [[]], {}) for factor in factors])
+    with pytest.raises(ValueError, match="the alarms of all 1 channels"):
+        make_report(channels=[channel], sweep=[SweepPoint(1.0, [], {})])
 
 
 def test_late_share_counts_labelled_steps_of_second_halves():

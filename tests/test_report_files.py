@@ -1,13 +1,15 @@
 """The pictures of a report show what it holds, and its folder is left with them and the page alone."""
 
+from dataclasses import replace
+
 import numpy as np
-from made_report import LENGTHS, make_channel, make_report
+from made_report import LENGTHS, make_channel, make_report, make_sensors
 from matplotlib.image import imread
 
 from report import write_report
-from report.curves import draw_pr
-from report.figures import draw_channel, file_name
-from report.style import LABEL_FILL
+from report.curves import draw_pr, draw_roc
+from report.figures import draw_channel, file_name, write_channels
+from report.style import DPI, LABEL_FILL
 
 
 def test_a_channel_picture_holds_columns_score_labels_alarms_and_threshold():
@@ -23,6 +25,27 @@ def test_a_channel_picture_holds_columns_score_labels_alarms_and_threshold():
     assert [(patch.get_x(), patch.get_width()) for patch in alarms.patches] == [(449.5, 10)]
     assert [(patch.get_x(), patch.get_width()) for patch in behind.patches] == [(449.5, 21), (898.5, 1)]
     assert len({axes.get_xlim() for axes in (value, command, alarms, score, behind)}) == 1
+
+
+def test_channels_drawn_one_after_the_other_look_as_each_by_itself(tmp_path):
+    quiet = replace(make_channel("A-1", 300), name="quiet", alarms=[], intervals=[], threshold=None)
+    low = replace(quiet, name="low", scores=quiet.scores / 100, hidden_columns=3)
+    timed = [replace(make_sensors(name), hidden_columns=hidden) for name, hidden in (("pump", 4), ("valve", 0))]
+    channels = [make_channel("A-1", 900), quiet, make_channel("A-10", 400), low, *timed]
+    write_channels(tmp_path, make_report(channels=channels))
+    for channel in channels:
+        draw_channel(channel).savefig(tmp_path / "alone.png", dpi=DPI)
+        np.testing.assert_array_equal(imread(tmp_path / f"{channel.name}.png"), imread(tmp_path / "alone.png"))
+
+
+def test_the_legend_of_the_curves_hides_none():
+    for draw in (draw_pr, draw_roc):
+        figure = draw(make_report())
+        figure.draw_without_rendering()
+        (axes,) = figure.axes
+        legend = axes.get_legend().get_window_extent()
+        assert legend.y1 < axes.get_window_extent().y0 and legend.y0 > 0
+        assert legend.x0 > 0 and legend.x1 < figure.bbox.x1
 
 
 def test_the_precision_picture_shows_every_curve_and_the_prevalence():

@@ -9,8 +9,7 @@ import pytest
 from made_report import Page, make_sensors, make_unlabelled, steps_of, values_of
 from matplotlib.dates import date2num, num2date
 
-from metrics.events import Alarm
-from report import ChannelView
+from report import AlarmView, ChannelView
 from report.clock import duration_text, jumps, time_texts, zone_name
 from report.encoding import channel_data
 from report.figures import draw_channel
@@ -46,30 +45,39 @@ def timed(times: pd.DatetimeIndex, **changes: object) -> ChannelView:
     return ChannelView(name="A", columns=columns, scores=rng.normal(size=len(times)), times=times, **content)
 
 
+def milliseconds(times: pd.DatetimeIndex) -> np.ndarray:
+    utc = times if times.tz is None else times.tz_convert(None)
+    return (utc - pd.Timestamp(0)) / pd.Timedelta(milliseconds=1)
+
+
 def wall_milliseconds(times: pd.DatetimeIndex) -> np.ndarray:
     return (times.tz_localize(None) - pd.Timestamp(0)) / pd.Timedelta(milliseconds=1)
 
 
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("spacing", SPACINGS)
-def test_the_page_holds_the_wall_clock_time_of_every_drawn_step(start, spacing):
+def test_the_page_holds_the_time_of_every_drawn_step_and_what_clocks_showed(start, spacing):
     times = make_times(STARTS[start], spacing, 3000)
-    alarm = Alarm(1501, 1507, 2.0)
-    data = channel_data(timed(times, alarms=[alarm]), limit=500, says_labels=False)
-    expected = wall_milliseconds(times)
+    alarm = AlarmView(1501, 1507, 1503, 2.0)
+    data = channel_data(timed(times, alarms=[alarm]), 500, says_labels=False, ends=np.array([77, 2901]))
     known = steps_of(data["times"]["steps"])
-    drawn = sorted({0, 2999, 1500, 1501, 1507, 1508, *steps_of(data["score"]["x"]), *range(0, 3000, data["stride"])})
+    drawn = sorted({0, 2999, 1500, 1501, 1503, 1507, 1508, 77, 2901, *steps_of(data["score"]["x"])})
     read = np.interp(drawn, known, values_of(data["times"], "at"))
-    np.testing.assert_allclose(read, expected[drawn], atol=0.001)
+    np.testing.assert_allclose(read, milliseconds(times)[drawn], atol=0.001)
+    changes = [[0, 0], *data["times"]["offsets"]]
+    ahead = np.array([next(minutes for step, minutes in reversed(changes) if step <= one) for one in drawn])
+    np.testing.assert_allclose(read + 60_000 * ahead, wall_milliseconds(times)[drawn], atol=0.001)
     assert len(known) <= 10 or spacing not in ("regular", "milliseconds")
 
 
-def test_the_offset_is_told_where_it_changes_and_nowhere_else():
+def test_the_page_knows_how_far_clocks_were_ahead_and_whether_that_changes():
     changing = channel_data(timed(make_times(STARTS["summer time ends"], "regular", 300)), 500, False)["times"]
-    # 00:31 is step 0, and clocks are set back at the end of 02:59
-    assert changing["offsets"] == [[0, "+02:00"], [149, "+01:00"]] and steps_of(changing["breaks"]) == [148]
-    steady = channel_data(timed(make_times(STARTS["utc"], "regular", 300)), 500, False)["times"]
-    assert steady["offsets"] == [] and steady["breaks"] == []
+    # 00:31 is step 0, and clocks are set back at the end of 02:59; the line goes on
+    assert changing["offsets"] == [[0, 120], [149, 60]] and changing["changes"] and changing["breaks"] == []
+    steady = channel_data(timed(make_times(STARTS["half hours"], "regular", 300)), 500, False)["times"]
+    assert steady["offsets"] == [[0, 330]] and not steady["changes"]
+    for name in ("utc", "naive"):
+        assert channel_data(timed(make_times(STARTS[name], "regular", 300)), 500, False)["times"]["offsets"] == []
 
 
 def test_zones_are_named_as_people_do():
@@ -161,11 +169,9 @@ def test_values_between_missing_ones_are_drawn_as_dots_and_never_joined():
 
 def test_the_alarms_of_the_page_stand_with_their_times_and_steps():
     page = Page(render_page(make_unlabelled()))
-    row = next(row for row in page.rows if row[0][0] == "pump 1" and len(row) == 7)
     channel = make_sensors("pump 1", 3000)
     alarm = channel.alarms[1]
-    start, end = channel.times[[alarm.start, alarm.end]]
-    written = [f"{time:%Y-%m-%d %H:%M} +01:00step {step}" for time, step in ((start, alarm.start), (end, alarm.end))]
-    assert [text for text, _ in row[1:4]] == [*written, "40 steps39 min"]
-    assert row[1][1] == str(start.value // 1000)
+    start, end, at = (f"{time:%Y-%m-%d %H:%M} +01:00" for time in channel.times[[alarm.start, alarm.end, alarm.at]])
+    assert page.json["channel-0"]["alarms"][1]["when"] == [start, end, at, "40 steps, 39 min"]
+    assert f"{start} · 39 min · level <moved>" in page.text
     assert "first to last time (Europe/Berlin)2024-10-26 18:00 +02:00 to 2024-10-29 06:39 +01:00" in page.text

@@ -3,16 +3,14 @@
 import re
 
 import numpy as np
-import pytest
-from made_report import CAUSES, EVIL, Page, make_channel, make_report, make_sensors, make_unlabelled, steps_of
+from made_report import Page, make_channel, make_report, make_sensors, make_unlabelled, steps_of
 
-from metrics.events import Alarm
 from report import ChannelView, write_report
 from report.encoding import ALL_POINTS, channel_data, point_limit
 from report.figures import draw_channel
 from report.page import render_page
-from report.tables import DASH
 
+DASH = "–"
 FORBIDDEN = re.compile(r"label|\broc\b|prevalence|false|normal|trivial|precision|recall|anomalous", re.IGNORECASE)
 
 
@@ -20,12 +18,6 @@ def seen(page: Page) -> list[str]:
     """Every text that a reader sees or hears."""
     heard = [value or "" for _, name, value in page.attributes if name in ("aria-label", "title", "alt")]
     return [page.text, *heard]
-
-
-def rows_of_alarms(page: Page) -> list[list[tuple[str, str | None]]]:
-    heads = next(number for number, row in enumerate(page.rows) if row and row[0][0] == "channel")
-    end = next(number for number, row in enumerate(page.rows) if len(row) > 1 and row[1][0] == "when")
-    return page.rows[heads + 1 : end]
 
 
 def test_without_labels_nothing_is_said_about_them(tmp_path):
@@ -37,9 +29,10 @@ def test_without_labels_nothing_is_said_about_them(tmp_path):
     assert DASH not in page.text and not any(cell == DASH for row in page.rows for cell, _ in row)
     assert page.json["channel-0"]["labels"] is None and page.json["channel-0"]["intervals"] == []
     assert {path.name for path in tmp_path.iterdir()} == {"channels", "report.html"}
-    assert not any(value in ("roc", "pr", "result") for _, name, value in page.attributes if name == "id")
-    heads = [cell for cell, _ in page.rows[-3]]
-    assert heads == ["channel", "when", "steps", "alarmed"]  # not the metric that no channel has
+    ids = {value for _, name, value in page.attributes if name == "id"}
+    assert not ids & {"roc", "pr", "result", "operating"} and "factors" in ids
+    heads = [cell for cell, _ in page.rows[0]]
+    assert heads[2:] == ["highest score, × threshold", "alarms", "steps", "alarmed"]  # no metric that no channel has
 
 
 def test_the_summary_counts_steps_columns_alarms_and_what_was_not_measured():
@@ -49,6 +42,8 @@ def test_the_summary_counts_steps_columns_alarms_and_what_was_not_measured():
     assert "3 channels with lower scores are not shown here; alarms.csv has all alarms." in page.text
     single = Page(render_page(make_unlabelled(channels=[make_sensors()], left_out=1)))
     assert "channels1 of 2time steps3,000columns12alarms3" in single.text
+    alone = Page(render_page(make_unlabelled(channels=[make_sensors()], left_out=0)))
+    assert "channelpump 1time steps3,000columns12" in alone.text
     assert "1 channel with lower scores is not shown here" in single.text
 
 
@@ -68,47 +63,6 @@ def test_where_some_channels_are_labelled_it_is_told_which_are_not():
     for says, first in ((True, "not labelled"), (False, "3 alarms")):
         assert draw_channel(make_sensors(), says).legends[0].get_texts()[0].get_text() == first
     assert Page(render_page(make_report(headline=None, roc=[], pr=[]))).json["channel-0"]["labels"] is not None
-
-
-def test_alarms_of_all_channels_stand_in_one_table_the_highest_peak_first():
-    report = make_unlabelled()
-    page = Page(render_page(report))
-    rows = rows_of_alarms(page)
-    alarms = [
-        (alarm.peak, channel.name, cause)
-        for channel in report.channels
-        for alarm, cause in zip(channel.alarms, CAUSES, strict=True)
-    ]
-    expected = sorted(alarms, reverse=True)
-    assert [(row[0][0], row[6][0]) for row in rows] == [(name, cause) for _, name, cause in expected]
-    assert [float(row[4][1]) for row in rows] == [peak for peak, _, _ in expected]
-    assert [float(row[5][1]) for row in rows] == pytest.approx([peak / 2 for peak, _, _ in expected])
-    assert rows[0][5][0] == f"{expected[0][0] / 2:.3g} ×"
-    text = page.text
-    assert text.index("Alarms\n") < text.index("Channels\n")
-
-
-def test_the_table_of_alarms_of_a_labelled_report_holds_steps_and_no_empty_column():
-    text = render_page(make_report())
-    page = Page(text)
-    rows = rows_of_alarms(page)
-    assert [row[0][0] for row in rows] == ["A-1", "A-10", EVIL]
-    assert [cell for cell, _ in rows[0]] == ["A-1", "450", "459", "10 steps", "9.000", "3.6 ×"]
-    assert page.text.index("Result\n") < page.text.index("Alarms\n") < page.text.index("Channels\n")
-
-
-def test_no_more_alarms_are_listed_than_a_reader_can_use():
-    alarms = [Alarm(step, step, float(step)) for step in range(0, 500, 2)]
-    channel = ChannelView("A", {}, np.zeros(500), None, [*alarms, Alarm(499, 499, float("nan"))], None, {})
-    page = Page(render_page(make_unlabelled(channels=[channel])))
-    rows = rows_of_alarms(page)
-    assert len(rows) == 200 and [cell for cell, _ in rows[0]] == ["A", "498", "498", "1 step", "498.000"]
-    assert "and 51 more alarms with lower peaks" in page.text
-    for threshold in (0.0, -1.0, float("inf"), float("nan")):  # of which nothing is a multiple
-        some = ChannelView("A", {}, np.zeros(500), None, alarms[:2], threshold, {})
-        assert len(rows_of_alarms(Page(render_page(make_unlabelled(channels=[some]))))[0]) == 5
-    quiet = ChannelView("A", {}, np.zeros(500), None, [], None, {})
-    assert "No alarm was raised." in Page(render_page(make_unlabelled(channels=[quiet]))).text
 
 
 def test_a_page_of_many_series_thins_them_and_one_of_few_does_not():

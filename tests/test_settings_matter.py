@@ -40,6 +40,8 @@ class Constant:
     def scores(self, channel: str, series: np.ndarray) -> ChannelScores:
         return ChannelScores(np.full((1, len(series)), 0.5, dtype=np.float32))
 
+    held_out = scores
+
     def facts(self) -> dict[str, typing.Any]:
         return {}
 

@@ -44,6 +44,11 @@ class Drawings:
         first = 0 if self.shared else sum(counts[: names.index(channel)])
         return list(range(first, first + counts[0 if self.shared else names.index(channel)]))
 
+    def series_number(self, channel: str, place: int) -> int:
+        """A number for a drawing of a known channel that no other has, whatever density they share."""
+        names = list(self.known)
+        return sum(self.count(name) for name in names[: names.index(channel)]) + place
+
     @property
     def total(self) -> int:
         """How many drawings there are with a density of their own."""

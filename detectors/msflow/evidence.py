@@ -11,18 +11,15 @@ MADE_UP_FINEST = 0.6  # the finest sees least of a gap: it alone tells of the st
 CELLS_AT_END = 1  # cells on which what is drawn beyond the end of a series tells most
 
 
-def discount(energies: NDArray[np.float32], strides: list[int], made_up: NDArray[np.bool_], ends: bool) -> None:
+def discount(energies: NDArray[np.float32], strides: list[int], made_up: NDArray[np.bool_]) -> None:
     """Take energies (rows, T) for usual ones where much of what they see was made up, in place.
 
-    That is in gaps, `made_up` (T,), and, with `ends`, beyond both ends; `strides` are the steps between cells, by row.
+    That is in gaps, `made_up` (T,), and beyond both ends; `strides` are the steps between cells, by row.
     """
-    if not (made_up.any() or ends):
-        return
     num_steps = energies.shape[1]
     to_end = np.minimum(np.arange(num_steps), np.arange(num_steps)[::-1])
     for row, stride in zip(energies, strides, strict=True):
         share = uniform_filter1d(made_up.astype(np.float64), CELLS_SEEN * stride, mode="nearest")
         unknown = share > (MADE_UP if stride > min(strides) else MADE_UP_FINEST)
-        if ends:
-            unknown |= to_end < CELLS_AT_END * stride
+        unknown |= to_end < CELLS_AT_END * stride
         np.minimum(row, USUAL_ENERGY, out=row, where=unknown)

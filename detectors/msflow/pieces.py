@@ -34,17 +34,21 @@ class Piece:
     start: int
     keep: slice
 
-    def offsets(self) -> list[Tensor]:
-        """The first column of each level, (N,) by level."""
+    def offsets(self, before: int = 0) -> list[Tensor]:
+        """The first column of each level, (N,) by level, of a series with `before` cells of the last in front of it."""
         last = self.levels[-1].shape[-1]
-        return [torch.full((len(x),), self.start * x.shape[-1] // last) for x in self.levels]
+        return [torch.full((len(x),), (self.start - before) * x.shape[-1] // last) for x in self.levels]
 
 
 class PyramidMaker(ABC):
     """Draws series with a layout and makes pooled pyramids of them.
 
-    `strides` are the pixels between neighbouring cells, by pooled level.
+    `strides` are the pixels between neighbouring cells, by pooled level. Of a pyramid of several pictures the pictures
+    stand along `axis`, of one that can be cut its cells; either covers `extent` columns.
     """
+
+    axis: int
+    extent: int
 
     def __init__(self, extractor: Extractor, pool: nn.Module, layout: Layout) -> None:
         self.extractor, self.pool, self.layout = extractor, pool, layout
@@ -57,8 +61,17 @@ class PyramidMaker(ABC):
         return [self.pool(level) for level in pyramid]
 
     @abstractmethod
-    def pieces(self, drawn: NDArray[np.floating], least_columns: int = 0) -> Iterator[Piece]:
-        """The pyramids that together hold a drawn series (T, C); a line is padded to `least_columns` columns."""
+    def places(self, num_columns: int) -> list[NDArray[np.integer]]:
+        """The columns at which the pictures or cells along `axis` begin, by level, in a series of `num_columns`."""
+
+    def chosen(self, level: Tensor, places: NDArray[np.bool_ | np.integer]) -> Tensor:
+        """The pictures or cells of a level at some of the places."""
+        chosen = torch.from_numpy(places).to(level.device)
+        return level[chosen] if self.axis == 0 else level[..., chosen]
+
+    @abstractmethod
+    def pieces(self, drawn: NDArray[np.floating]) -> Iterator[Piece]:
+        """The pyramids that together hold a drawn series (T, C)."""
 
     @abstractmethod
     def joined(self, pieces: list[Piece]) -> list[Tensor]:
@@ -72,11 +85,17 @@ class PyramidMaker(ABC):
 class WindowMaker(PyramidMaker):
     """Pyramids of pictures of one size, which begin `step` time steps apart."""
 
+    axis = 0
+
     def __init__(self, extractor: Extractor, pool: nn.Module, layout: Layout, step: int) -> None:
         super().__init__(extractor, pool, layout)
-        self.step = step
+        self.step, self.extent = step, layout.window or 0
 
-    def pieces(self, drawn: NDArray[np.floating], least_columns: int = 0) -> Iterator[Piece]:
+    def places(self, num_columns: int) -> list[NDArray[np.integer]]:
+        """The first columns of the pictures, the same for every level."""
+        return [self.window_starts(num_columns)] * len(self.strides)
+
+    def pieces(self, drawn: NDArray[np.floating]) -> Iterator[Piece]:
         """The pyramids that together hold a drawn series (T, C), some pictures at a time."""
         starts, window = self.window_starts(len(drawn)), self.layout.window or len(drawn)
         for first in range(0, len(starts), PICTURES_AT_ONCE):
@@ -110,6 +129,9 @@ class LineMaker(PyramidMaker):
     level: what is kept of it is what the whole line would have given there.
     """
 
+    axis = -1
+    extent = 0
+
     def __init__(
         self, extractor: Extractor, pool: nn.Module, layout: Layout, density_reach: int, max_columns: int
     ) -> None:
@@ -120,13 +142,18 @@ class LineMaker(PyramidMaker):
         seen = None if extractor.reach is None else extractor.reach + grid + density_reach * grid
         self.context = None if seen is None else -(-seen // grid) * grid
 
-    def pieces(self, drawn: NDArray[np.floating], least_columns: int = 0) -> Iterator[Piece]:
-        """The pyramids that together hold a drawn series (T, C); it is padded to `least_columns` columns.
+    def places(self, num_columns: int) -> list[NDArray[np.integer]]:
+        """The columns of the cells of every level."""
+        width = padded_width(num_columns, self.strides[-1])
+        return [np.arange(0, width, stride) for stride in self.strides]
+
+    def pieces(self, drawn: NDArray[np.floating]) -> Iterator[Piece]:
+        """The pyramids that together hold a drawn series (T, C).
 
         Raises InputError where it takes several pieces, but the extractor sees the whole picture.
         """
         grid = self.strides[-1]
-        picture = _padded(self.layout.to_image(drawn), grid, max(least_columns, 2 * grid))
+        picture = _padded(self.layout.to_image(drawn), grid)
         width = picture.shape[-1]
         if width > self.max_columns and self.context is None:
             raise InputError(
@@ -166,12 +193,17 @@ def make_maker(
     return WindowMaker(extractor, pool, layout, max((layout.window or share) // share, 1))
 
 
-def _padded(picture: NDArray[np.float32], grid: int, least: int) -> NDArray[np.float32]:
-    """A line (C, 1, W) continued to a multiple of `grid` columns, `least` at least, by going back and forth.
+def padded_width(num_columns: int, grid: int) -> int:
+    """The width of the picture of a line: a multiple of `grid` columns, and twice that at least.
 
     Every level then has exactly twice the cells of the next, which is what lets a part of a line be scored alone.
     """
-    width = max(-(-picture.shape[-1] // grid) * grid, -(-least // grid) * grid)
+    return max(-(-num_columns // grid), 2) * grid
+
+
+def _padded(picture: NDArray[np.float32], grid: int) -> NDArray[np.float32]:
+    """A line (C, 1, W) continued to the width of its picture by going back and forth."""
+    width = padded_width(picture.shape[-1], grid)
     mode = "reflect" if picture.shape[-1] > 1 else "edge"
     return np.pad(picture, ((0, 0), (0, 0), (0, width - picture.shape[-1])), mode=mode)
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from detectors.msflow.pieces import PyramidMaker
@@ -135,34 +133,6 @@ class LinePyramids(TrainingPyramids):
             levels.append(torch.stack(cut))
             offsets.append(places[:, 1] * factor)
         return levels, offsets
-
-
-def series_pyramid(
-    maker: PyramidMaker, drawn: NDArray[np.floating], window: int, measured: NDArray[np.floating] | None = None
-) -> Levels:
-    """The pyramid of a drawn training series (T, C), of a line continued to `window` columns at least.
-
-    Cells of a line that lie where hardly anything was `measured` (T,), 0 to 1, are left out: what was drawn there is
-    made up.
-    """
-    if not maker.layout.cuttable:
-        return maker.joined(list(maker.pieces(drawn)))
-    levels = maker.joined(list(maker.pieces(drawn, window)))
-    if measured is None or np.min(measured) == 1:
-        return levels
-    kept = [_measured_cells(measured, level.shape[-1], s) for level, s in zip(levels, maker.strides, strict=True)]
-    return [level[..., torch.from_numpy(cells)] for level, cells in zip(levels, kept, strict=True)]
-
-
-def _measured_cells(measured: NDArray[np.floating], cells: int, stride: int) -> NDArray[np.intp]:
-    """The cells, one every `stride` steps, with at least half of the steps around them measured; all if there are none.
-
-    Those behind the last step, where the line was continued, go by the steps that it was continued with.
-    """
-    continued = np.pad(measured, (stride // 2, max(cells * stride - len(measured), 0)), mode="symmetric")
-    around = continued[: cells * stride].reshape(cells, stride).mean(axis=1)
-    kept = np.flatnonzero(around >= 0.5)
-    return kept if len(kept) else np.arange(cells)
 
 
 def training_pyramids(

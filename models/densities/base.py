@@ -7,7 +7,7 @@ flow, which is -log p up to a constant, or a squared distance in the same units.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from models.checkpoints import load_parts
 
 Levels = list[Tensor]
+Origins = Callable[[int, int], Tensor]
 TINY = 1e-12  # energies of 0 on both sides stay 0
 
 
@@ -45,6 +46,20 @@ class Batch:
     rows_alike: bool = False
 
 
+@dataclass(frozen=True)
+class Part:
+    """The steps `start` to `stop`, exclusive, of a training series, told by its number."""
+
+    series: int
+    start: int
+    stop: int
+
+    def holds(self, origins: Tensor) -> Tensor:
+        """Which of some features come from it: their series and steps (N, 2) -> (N,)."""
+        series, step = origins.unbind(dim=1)
+        return (series == self.series) & (step >= self.start) & (step < self.stop)
+
+
 class Density(nn.Module):
     """Likely features per channel. `reach`: cells on either side that an energy depends on."""
 
@@ -61,12 +76,20 @@ class Density(nn.Module):
         """The part that is trained by its `loss`; None where `fit` is all."""
         return self if any(parameter.requires_grad for parameter in self.parameters()) else None
 
-    def fit(self, pyramids: Sequence[Sequence[Tensor]], seed: int) -> None:
+    def fit(self, pyramids: Sequence[Sequence[Tensor]], seed: int, origins: Origins | None = None) -> None:
         """Learn what needs no training from the pooled training pyramid of every channel, level l (N, C_l, H_l, W_l).
 
         A pyramid may be made when it is asked for, so that not all need stand in memory: go through them in order, and
-        keep none. `seed` decides what is chosen at random.
+        keep none. `seed` decides what is chosen at random. `origins` tells of a channel and level from which series
+        and step each picture comes, or each cell of a line, (N, 2), for what is to be left out later.
         """
+
+    def without(self, channel: int, levels: Levels, part: Part) -> Density | None:
+        """A density of this one channel, as learnt without a part of the training whose features are `levels`.
+
+        None where that would take another training. What nothing would be left of stays as it is.
+        """
+        return None
 
     def prepared(self, levels: Levels, channels: Tensor) -> Levels:
         """Features (B, C_l, H_l, W_l) of channels (B,) as `loss` wants them; what `fit` learnt counts."""

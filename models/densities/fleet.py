@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from models.checkpoints import load_parts
-from models.densities.base import TINY, Batch, Density, Levels, Spread, places
-from models.densities.memory import Memory
+from models.densities.base import TINY, Batch, Density, Levels, Origins, Part, Spread, places
+from models.densities.memory import Memory, origins_of
 
 
 class Fleet(Memory):
@@ -26,25 +26,33 @@ class Fleet(Memory):
         super().__init__(1, num_features, size)
         self.offset = offset
 
-    def fit(self, pyramids: Sequence[Sequence[Tensor]], seed: int) -> None:
+    def fit(self, pyramids: Sequence[Sequence[Tensor]], seed: int, origins: Origins | None = None) -> None:
         """Keep features of the pooled training pyramids of all channels."""
         spreads: dict[int, Spread] = {}
         for levels in pyramids:
             for level, features in enumerate(map(places, levels)):
                 spreads.setdefault(level, Spread()).add(features)
         chosen = {level: self.chosen(spread.count, seed) for level, spread in spreads.items()}
-        kept: dict[int, list[tuple[Tensor, Tensor]]] = {level: [] for level in spreads}
+        kept: dict[int, list[tuple[Tensor, Tensor, Tensor]]] = {level: [] for level in spreads}
         first = dict.fromkeys(spreads, 0)
-        for levels in pyramids:
+        for channel, levels in enumerate(pyramids):
             for level, features in enumerate(map(places, levels)):
                 place = chosen[level] - first[level]
                 rank = torch.nonzero((place >= 0) & (place < len(features)))[:, 0]
-                kept[level].append((rank, features[place[rank].to(features.device)]))
+                found = origins_of(origins, channel, level, len(features))[place[rank]]
+                kept[level].append((rank, features[place[rank].to(features.device)], found))
                 first[level] += len(features)
         for level, parts in kept.items():
-            order = torch.argsort(torch.cat([rank for rank, _ in parts]))
-            self.keep(level, 0, torch.cat([features for _, features in parts])[order.to(parts[0][1].device)])
+            ranks, features, found = (torch.cat(pieces) for pieces in zip(*parts, strict=True))
+            order = torch.argsort(ranks)
+            self.keep(level, 0, features[order.to(features.device)], found[order])
             setattr(self, f"unit_{level}", spreads[level].unit())
+
+    def without_part(self, part: Part) -> Fleet:
+        """The fleet without what comes from a part of the training of one of its channels."""
+        rest = Fleet(self.num_features, self.size, self.offset)
+        rest.keep_without(self, 0, part)
+        return rest
 
     def temper(self, energies: Levels, levels: Levels) -> Levels:
         """Energies (B, H_l, W_l) of a pooled pyramid (B, C_l, H_l, W_l), tempered."""
@@ -69,10 +77,15 @@ class Tempered(Density):
         """The trained part of the density."""
         return self.density.trained
 
-    def fit(self, pyramids: Sequence[Sequence[Tensor]], seed: int) -> None:
+    def fit(self, pyramids: Sequence[Sequence[Tensor]], seed: int, origins: Origins | None = None) -> None:
         """Fit both."""
-        self.density.fit(pyramids, seed)
-        self.fleet.fit(pyramids, seed)
+        self.density.fit(pyramids, seed, origins)
+        self.fleet.fit(pyramids, seed, origins)
+
+    def without(self, channel: int, levels: Levels, part: Part) -> Tempered | None:
+        """Both without a part of the training."""
+        rest = self.density.without(channel, levels, part)
+        return None if rest is None else Tempered(rest, self.fleet.without_part(part))
 
     def prepared(self, levels: Levels, channels: Tensor) -> Levels:
         """Features as the density's loss wants them."""

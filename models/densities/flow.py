@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from models.checkpoints import flow_state, load_flow
-from models.densities.base import Batch, Density, DensityShape, Levels
+from models.densities.base import Batch, Density, DensityShape, Levels, Origins
 from models.densities.gaussian import GaussianDensity
 from models.flows import MSFlow, log_likelihood_maps, negative_log_likelihood
 
@@ -28,7 +28,7 @@ class FlowDensity(Density):
         """Whether there is anything that standardises."""
         return self.gaussian is not None
 
-    def fit(self, pyramids: Sequence[Sequence[Tensor]], seed: int) -> None:
+    def fit(self, pyramids: Sequence[Sequence[Tensor]], seed: int, origins: Origins | None = None) -> None:
         """Learn what standardises the features."""
         if self.gaussian is not None:
             self.gaussian.fit(pyramids)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.densities.base import Density, DensityShape, Levels, Spread, places
+from models.densities.base import Density, DensityShape, Levels, Origins, Part, Spread, places
 
 
 class GaussianDensity(Density):
@@ -22,8 +22,10 @@ class GaussianDensity(Density):
         for level, features in enumerate(num_features):
             self.register_buffer(f"mean_{level}", torch.zeros(num_channels, features))
             self.register_buffer(f"variance_{level}", torch.ones(num_channels, features))
+            self.register_buffer(f"count_{level}", torch.zeros(num_channels))
+            self.register_buffer(f"floor_{level}", torch.zeros(()))  # part of the variance
 
-    def fit(self, pyramids: Sequence[Sequence[Tensor]], seed: int = 0) -> None:
+    def fit(self, pyramids: Sequence[Sequence[Tensor]], seed: int = 0, origins: Origins | None = None) -> None:
         """Learn from the pooled training pyramid of every channel, level l (N, C_l, H_l, W_l)."""
         spreads = [Spread() for _ in self._levels]
         for channel, levels in enumerate(pyramids):
@@ -31,9 +33,34 @@ class GaussianDensity(Density):
                 features = places(levels[level])
                 self.get_buffer(f"mean_{level}")[channel] = features.mean(dim=0)
                 self.get_buffer(f"variance_{level}")[channel] = features.var(dim=0, correction=0)
+                self.get_buffer(f"count_{level}")[channel] = len(features)
                 spread.add(features)
         for level, spread in zip(self._levels, spreads, strict=True):
-            self.get_buffer(f"variance_{level}").add_(self.floor**2 * spread.unit())
+            floor = self.floor**2 * spread.unit()
+            self.get_buffer(f"floor_{level}").copy_(floor)
+            self.get_buffer(f"variance_{level}").add_(floor)
+
+    def without(self, channel: int, levels: Levels, part: Part) -> "GaussianDensity":
+        """The Gaussian of a channel without some of its training features; the floor stays.
+
+        Mean and variance of the others follow from those of all and of the features left out (Chan et al., see Spread).
+        """
+        rest = GaussianDensity(1, [level.shape[1] for level in levels], self.floor).to(levels[0].device)
+        for level, left_out in enumerate(levels):
+            features = places(left_out).double()
+            count, floor = self.get_buffer(f"count_{level}")[channel].double(), self.get_buffer(f"floor_{level}")
+            mean, variance = (self.get_buffer(f"{name}_{level}")[channel].double() for name in ("mean", "variance"))
+            kept = count - len(features)
+            if len(features) and kept >= 1:
+                total = count * (variance - floor.double())
+                shift = features.mean(dim=0) - mean
+                mean = mean - shift * len(features) / kept
+                squares = features.var(dim=0, correction=0) * len(features)
+                total = total - squares - shift.square() * count * len(features) / kept
+                variance = (total / kept).clamp_min(0) + floor.double()
+            for name, value in (("mean", mean), ("variance", variance)):
+                rest.get_buffer(f"{name}_{level}")[0] = value.float()
+        return rest
 
     def standardised(self, levels: Levels, channels: Tensor) -> Levels:
         """Features (B, C_l, H_l, W_l) of channels (B,) less their mean, over their deviation."""

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.densities.base import Density, DensityShape, Levels, Spread, places
+from models.densities.base import Density, DensityShape, Levels, Origins, Part, Spread, places
 
 
 class Memory(Density):
@@ -18,15 +18,26 @@ class Memory(Density):
 
     def __init__(self, num_banks: int, num_features: list[int], size: int) -> None:
         super().__init__()
-        self.size = size
+        self.num_features, self.size = num_features, size
         for level, features in enumerate(num_features):
             self.register_buffer(f"unit_{level}", torch.ones(()))
             for bank in range(num_banks):
                 self.register_buffer(f"bank_{level}_{bank}", torch.zeros(0, features))
+                self.register_buffer(f"origin_{level}_{bank}", torch.zeros(0, 2, dtype=torch.int64))
 
-    def keep(self, level: int, bank: int, features: Tensor) -> None:
-        """Fill a level's bank with features (N, C)."""
+    def keep(self, level: int, bank: int, features: Tensor, origins: Tensor) -> None:
+        """Fill a level's bank with features (N, C) from a series and step each, (N, 2)."""
         setattr(self, f"bank_{level}_{bank}", features)
+        setattr(self, f"origin_{level}_{bank}", origins.to(features.device))
+
+    def keep_without(self, other: "Memory", other_bank: int, part: Part) -> None:
+        """Fill the first bank of every level with what another's holds, less what comes from a part of the training."""
+        for level in range(len(self.num_features)):
+            features, origins = (other.get_buffer(f"{name}_{level}_{other_bank}") for name in ("bank", "origin"))
+            kept = ~part.holds(origins)
+            chosen = kept if kept.any() else slice(None)
+            self.keep(level, 0, features[chosen], origins[chosen])
+            setattr(self, f"unit_{level}", other.get_buffer(f"unit_{level}"))
 
     def chosen(self, count: int, seed: int) -> Tensor:
         """Which of `count` features are kept, chosen by `seed`."""
@@ -43,15 +54,23 @@ class Memory(Density):
 class MemoryDensity(Memory):
     """The distance to the nearest training feature of the same channel."""
 
-    def fit(self, pyramids: Sequence[Sequence[Tensor]], seed: int) -> None:
+    def fit(self, pyramids: Sequence[Sequence[Tensor]], seed: int, origins: Origins | None = None) -> None:
         """Learn from the pooled training pyramid of every channel."""
         spreads: dict[int, Spread] = {}
         for channel, levels in enumerate(pyramids):
             for level, features in enumerate(map(places, levels)):
-                self.keep(level, channel, features[self.chosen(len(features), seed).to(features.device)])
+                chosen = self.chosen(len(features), seed)
+                found = origins_of(origins, channel, level, len(features))
+                self.keep(level, channel, features[chosen.to(features.device)], found[chosen])
                 spreads.setdefault(level, Spread()).add(features)
         for level, spread in spreads.items():
             setattr(self, f"unit_{level}", spread.unit())
+
+    def without(self, channel: int, levels: Levels, part: Part) -> "MemoryDensity":
+        """The memory of a channel without what comes from a part of its training."""
+        rest = MemoryDensity(1, self.num_features, self.size)
+        rest.keep_without(self, channel, part)
+        return rest
 
     def forward(
         self, levels: Levels, channels: Tensor, offsets: Levels | None = None, rows_alike: bool = False
@@ -65,6 +84,14 @@ class MemoryDensity(Memory):
     def parts(self) -> dict[str, nn.Module]:
         """Itself."""
         return {"memory": self}
+
+
+def origins_of(origins: Origins | None, channel: int, level: int, count: int) -> Tensor:
+    """Series and step of the `count` places of a channel's level, (count, 2); -1 where nobody tells."""
+    if origins is None:
+        return torch.full((count, 2), -1)
+    found = origins(channel, level)
+    return found.repeat_interleave(count // len(found), dim=0)
 
 
 def memory(config: Any, shape: DensityShape) -> MemoryDensity:

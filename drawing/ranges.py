@@ -1,0 +1,43 @@
+"""What the columns of a training series hold, as JSON keeps it: what new data are compared with."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drawing.scaling import learn_scaling
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Steps of a training series, and of each column the lowest and highest value, centre and spread of its unit.
+
+    Of a column that was never measured all four are None.
+    """
+
+    steps: int
+    low: list[float | None]
+    high: list[float | None]
+    centre: list[float | None]
+    spread: list[float | None]
+
+    @classmethod
+    def of(cls, series: NDArray[np.floating], scaling: str) -> Ranges:
+        """Those of a series (T, D) whose columns are drawn in units of `scaling`."""
+        found = []
+        for column in series.T:
+            known = column[np.isfinite(column)]
+            if len(known):
+                units = learn_scaling(scaling, [known])
+                ends = float(known.min()), float(known.max())
+                found.append((*ends, float(units.centre[0]), float(units.spread[0])))
+            else:
+                found.append((None,) * 4)
+        return cls(len(series), *(list(values) for values in zip(*found, strict=True)))
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return asdict(self)

@@ -1,0 +1,142 @@
+"""Training scores as if the steps were new: densities without a part of what they learnt."""
+
+import numpy as np
+import pytest
+import torch
+
+import msflow
+from models.densities.base import Density, Part
+from models.densities.fleet import Fleet, Tempered
+from models.densities.flow import FlowDensity
+from models.densities.gaussian import GaussianDensity
+from models.densities.memory import MemoryDensity
+from models.flows import MSFlow
+
+FEATURES = [6, 4]
+CELLS = [40, 20]
+STEP = [4, 8]  # steps between cells, by level
+SETTINGS = {"weights": "random", "columns": ["all"], "time_scales": [1], "smooth": 1}
+
+
+def features(seed: int) -> list[torch.Tensor]:
+    random = torch.Generator().manual_seed(seed)
+    return [torch.randn(1, f, 1, n, generator=random) for f, n in zip(FEATURES, CELLS, strict=True)]
+
+
+def origins(channel: int, level: int) -> torch.Tensor:
+    steps = torch.arange(CELLS[level]) * STEP[level]
+    return torch.stack([torch.full_like(steps, channel), steps], dim=1)
+
+
+def inside(level: int, part: Part) -> torch.Tensor:
+    return part.holds(origins(part.series, level))
+
+
+def fitted(density: Density, pyramids: list, told=origins) -> Density:
+    density.fit(pyramids, 0, told)
+    return density
+
+
+PART = Part(1, 40, 80)
+
+
+def test_a_gaussian_without_a_part_is_that_of_the_rest() -> None:
+    pyramids = [features(0), features(1)]
+    whole = fitted(GaussianDensity(2, FEATURES, 0.3), pyramids)
+    left_out = [level[..., inside(n, PART)] for n, level in enumerate(pyramids[1])]
+    rest = whole.without(1, left_out, PART)
+    kept = [level[..., ~inside(n, PART)] for n, level in enumerate(pyramids[1])]
+    for level, features_kept in enumerate(kept):
+        values = features_kept[0, :, 0].double()
+        floor = whole.get_buffer(f"floor_{level}")
+        torch.testing.assert_close(rest.get_buffer(f"mean_{level}")[0].double(), values.mean(dim=1))
+        expected = values.var(dim=1, correction=0) + floor
+        torch.testing.assert_close(rest.get_buffer(f"variance_{level}")[0].double(), expected)
+    asked = features(5)
+    found, whole_found = (d(asked, torch.tensor([c])) for d, c in ((rest, 0), (whole, 1)))
+    assert not torch.allclose(found[0], whole_found[0])
+
+
+def test_what_nothing_would_be_left_of_stays() -> None:
+    pyramids = [features(0), features(1)]
+    for density in (GaussianDensity(2, FEATURES, 0.3), MemoryDensity(2, FEATURES, 100)):
+        whole, part = fitted(density, pyramids), Part(1, 0, 1000)
+        rest, asked = whole.without(1, pyramids[1], part), features(5)
+        for found, expected in zip(rest(asked, torch.tensor([0])), whole(asked, torch.tensor([1])), strict=True):
+            torch.testing.assert_close(found, expected)
+
+
+def test_a_memory_without_a_part_looks_among_the_others_only() -> None:
+    pyramids = [features(0), features(1)]
+    whole = fitted(MemoryDensity(2, FEATURES, 100), pyramids)
+    rest = whole.without(1, [], PART)
+    found = rest(pyramids[1], torch.tensor([0]))
+    for level, energies in enumerate(found):
+        values, kept = pyramids[1][level][0, :, 0].T, ~inside(level, PART)
+        unit = whole.get_buffer(f"unit_{level}")
+        for cell, energy in enumerate(energies[0, 0]):
+            distances = [(values[cell] - values[other]).square().mean() for other in torch.nonzero(kept)[:, 0]]
+            assert float(energy) == pytest.approx(0.5 * float(min(distances) / unit), abs=1e-4)
+    assert float(found[0][0, 0, ~inside(0, PART)].max()) < 1e-4 < float(found[0][0, 0, inside(0, PART)].min())
+
+
+def test_the_fleet_forgets_a_part_of_its_own_channel_only() -> None:
+    pyramids = [features(0), features(1)]
+    whole = fitted(Tempered(GaussianDensity(2, FEATURES, 0.3), Fleet(FEATURES, 1000, 0.5)), pyramids)
+    rest = whole.without(1, [level[..., inside(n, PART)] for n, level in enumerate(pyramids[1])], PART)
+    for level in range(len(FEATURES)):
+        bank, kept = (density.fleet.get_buffer(f"bank_{level}_0") for density in (whole, rest))
+        assert len(bank) - len(kept) == int(inside(level, PART).sum())
+        known = {tuple(row) for row in kept.tolist()}
+        assert all(tuple(row) in known for row in pyramids[0][level][0, :, 0].T.tolist())
+
+
+def test_a_trained_density_cannot_be_taken_apart() -> None:
+    flow = MSFlow(FEATURES, [8, 8], [1, 1], 1.9, "avg", condition="none", num_channels=1, line=True)
+    assert FlowDensity(flow).without(0, [], PART) is None
+
+
+def odd(position: int | None) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    values = np.sin(np.arange(1500) / 9) + 0.1 * rng.normal(size=1500)
+    if position is not None:
+        values[position : position + 60] += 4
+    return values
+
+
+@pytest.mark.parametrize("chosen", [{}, {"head": "memory"}, {"fleet_size": 200}, {"layout": "gasf"}], ids=str)
+def test_what_happened_once_in_training_is_odd_in_its_held_out_scores(chosen: dict) -> None:
+    series = odd(700)
+    detector = msflow.fit(series, **SETTINGS | chosen)._run.detector
+    plain, held_out = (f("series", series[:, None]).rows.sum(axis=0) for f in (detector.scores, detector.held_out))
+    assert plain.shape == held_out.shape == (1500,) and np.isfinite(held_out).all()
+    assert held_out[700:760].mean() > 1.3 * plain[700:760].mean()
+    elsewhere = np.r_[50:550, 950:1450]
+    if chosen.get("head") == "memory":  # which finds itself where nothing is held out
+        assert plain[elsewhere].mean() < 1e-3 < held_out[elsewhere].mean() < held_out[700:760].mean()
+        return
+    assert held_out[elsewhere].mean() == pytest.approx(plain[elsewhere].mean(), rel=0.5)
+
+
+def test_a_flow_has_held_out_scores_of_the_last_part_which_it_never_saw() -> None:
+    settings = SETTINGS | {"head": "flow", "condition": "channel", "parallel_blocks": [1, 1, 1], "meta_epochs": 1}
+    settings |= {"sub_epochs": 1, "held_out": 0.25, "scaling": "none", "clip": 0.0}
+    found = []
+    for position in (None, 1200):
+        series = odd(position)
+        fitted_flow = msflow.fit(series, **settings)
+        scores = fitted_flow._run.detector.held_out("series", series[:, None]).rows
+        assert np.isnan(scores[:, :1125]).all() and np.isfinite(scores[:, 1125:]).all()
+        found.append(fitted_flow._run.detector.scores("series", odd(None)[:, None]).rows)
+    np.testing.assert_allclose(*found, rtol=1e-4)  # what happened in the last part taught nothing
+
+
+@pytest.mark.parametrize("layout", ["line", "gasf"])
+def test_an_end_of_a_series_is_no_event(layout: str) -> None:
+    """A wave that is cut anywhere scores at its ends as it does inside."""
+    wave = np.sin(np.arange(3000) / 9)
+    fitted_wave = msflow.fit(wave[:1500], **SETTINGS | {"layout": layout, "head": "gaussian"})
+    for start in (1500, 1517, 1533):
+        scores = fitted_wave.score(wave[start : start + 1000])["score"].to_numpy()
+        inside_highest = scores[200:800].max()
+        assert max(scores[:64].max(), scores[-64:].max()) < 2 * inside_highest

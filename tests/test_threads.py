@@ -1,0 +1,44 @@
+"""Pieces of work on several threads: their order, their errors, and what becomes of NumPy's own threads."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from runtime.threads import mapped
+
+
+def blas_threads() -> set[int]:
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+def test_results_stand_in_the_order_of_the_items() -> None:
+    def slow_first(item: int) -> int:
+        time.sleep(0.05 if item == 0 else 0)
+        return item * item
+
+    assert mapped(slow_first, range(20), "Square", "number") == [item * item for item in range(20)]
+    assert mapped(slow_first, [], "Square", "number") == []
+
+
+def test_an_error_ends_the_work_and_is_told() -> None:
+    begun = []
+
+    def work(item: int) -> None:
+        begun.append(item)
+        time.sleep(0.01)
+        raise ValueError(f"item {item}")
+
+    with pytest.raises(ValueError, match="item 0"):
+        mapped(work, range(1000), "Fail", "item")
+    assert len(begun) < 1000
+    assert threading.active_count() < 100
+
+
+def test_matrices_are_multiplied_on_one_thread_each_and_afterwards_as_before() -> None:
+    np.ones((2, 2)) @ np.ones((2, 2))
+    before = blas_threads()
+    assert mapped(lambda _: blas_threads(), [0, 1], "Multiply", "product") == [{1}, {1}]
+    assert blas_threads() == before
