@@ -96,7 +96,7 @@ def limits(
             level = float(root(np.array(usual)))
             known = pd.Series(np.concatenate([np.full(policy.drift, level), past, distances]))
             latest = known.rolling(policy.drift).median().shift(1).to_numpy()[policy.drift + len(past) :]
-            start = np.maximum(start, learnt + np.maximum(latest - level, 0))
+            start = np.maximum(start, learnt + (latest - level))
     return start * np.sqrt(policy.factor), go_on * np.sqrt(policy.factor)
 
 
@@ -125,7 +125,7 @@ def _pruned(
     for start, stop in [*((alarm.start, alarm.end + 1) for alarm in alarms), *moved]:
         outside[start:stop] = -np.inf
     ranked = sorted(alarms, key=lambda alarm: -alarm.peak)
-    peaks = root(np.array([alarm.peak for alarm in ranked] + [max(outside.max(), 0.0)]))
+    peaks = root(np.array([alarm.peak for alarm in ranked] + [outside.max()]))
     stands_out = np.flatnonzero(peaks[:-1] - peaks[1:] > least * np.abs(peaks[:-1]))
     kept = ranked[: stands_out[-1] + 1] if len(stands_out) else []
     return sorted(kept, key=lambda alarm: alarm.start)

@@ -194,7 +194,7 @@ def _trivial(task: SeriesTask, channels: Sequence[str], config: Config) -> list[
         lambda job: trivial_scores(job[0], *job[1], scaling, config.smooth, config.trailing),
         jobs,
         desc="Trivial scores",
-        unit="series",
+        unit="score",
     )
     scorings = []
     for place, name in enumerate(names):

@@ -32,8 +32,7 @@ def incidents_of(alarms: Sequence[Sequence[Alarm]], times: Sequence[pd.DatetimeI
             count += 1
         number = count if joined is None else joined[0]
         numbers[channel][place] = number
-        if not untimed:
-            latest.append((number, start, end, channel))
+        latest.append((number, start, end, channel))
     return numbers
 
 
@@ -45,4 +44,4 @@ def _instant(time: pd.Timestamp) -> int:
 def _shared(first: int, last: int, start: int, end: int) -> bool:
     """Whether at least the share of the shorter of two spans lies in the other."""
     common = min(last, end) - max(first, start)
-    return common >= 0 and common >= SHARED * min(last - first, end - start)
+    return common >= SHARED * min(last - first, end - start)

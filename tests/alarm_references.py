@@ -117,7 +117,7 @@ def slow_pruned(alarms: list[Alarm], scores: np.ndarray, elsewhere: set[int], sh
     inside = {step for alarm in alarms for step in range(alarm.start, alarm.end + 1)} | elsewhere
     normal = [float(s) for step, s in enumerate(scores) if step not in inside and not math.isnan(s)]
     ranked = sorted(alarms, key=lambda alarm: -alarm.peak)
-    peaks = [slow_root(alarm.peak) for alarm in ranked] + [slow_root(max([0.0, *normal]))]
+    peaks = [slow_root(alarm.peak) for alarm in ranked] + [slow_root(max(normal, default=-math.inf))]
     kept = 0
     for number in range(len(ranked)):
         if peaks[number] - peaks[number + 1] > share * abs(peaks[number]):

@@ -264,6 +264,7 @@ def test_a_peak_must_stand_out_by_more_than_the_share() -> None:
 
 def test_where_everything_is_under_alarm_there_is_nothing_to_stand_out_from() -> None:
     assert spans(raise_alarms(np.full(50, 9.0), LEARNT, replace(PLAIN, prune=0.9))[0]) == [(0, 49)]
+    assert spans(raise_alarms(np.full(50, -1.0), Learnt(-4.0, -9.0), replace(PLAIN, prune=0.9))[0]) == [(0, 49)]
 
 
 def test_a_level_that_has_moved_is_no_normal_score_to_stand_out_from() -> None:

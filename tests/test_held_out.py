@@ -140,3 +140,14 @@ def test_an_end_of_a_series_is_no_event(layout: str) -> None:
         scores = fitted_wave.score(wave[start : start + 1000])["score"].to_numpy()
         inside_highest = scores[200:800].max()
         assert max(scores[:64].max(), scores[-64:].max()) < 2 * inside_highest
+
+
+@pytest.mark.parametrize("chosen", [{"head": "memory"}, {"fleet_size": 50}], ids=str)
+@pytest.mark.parametrize("layout", ["stretch", "fold"])
+def test_of_one_picture_of_all_nothing_is_held_out(layout: str, chosen: dict) -> None:
+    """Its parts hold no picture of their own."""
+    settings = SETTINGS | {"layout": layout, "timestep_map": "nll", "columns": ["colours"], "smap_used_dims": [0, 0, 0]}
+    series = odd(None)[:400]
+    detector = msflow.fit(series, **settings, **chosen)._run.detector
+    plain, held_out = (f("series", series[:, None]).rows for f in (detector.scores, detector.held_out))
+    np.testing.assert_allclose(held_out, plain, rtol=1e-4, atol=1e-6)

@@ -67,6 +67,11 @@ def test_steps_of_channels_without_times_are_not_those_of_others() -> None:
     ]
 
 
+def test_nor_where_times_are_as_small_as_steps() -> None:
+    first = pd.DatetimeIndex(np.arange(400).astype("datetime64[ns]"))
+    assert numbers([(0, 20)], [(0, 20)], [(0, 20)], times=[None, first, first]) == [[2], [1], [1]]
+
+
 def slow_incidents(spans: list[list[tuple[int, int]]]) -> list[list[int]]:
     """In the order of their begins every alarm joins the first of another channel that it shares half with."""
     order = sorted((start, end, c, n) for c, found in enumerate(spans) for n, (start, end) in enumerate(found))

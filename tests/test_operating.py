@@ -17,7 +17,15 @@ OPTIONS = Options(vus_window=0, bootstrap=0, point_adjust=False)
 POLICIES = {
     "plain": plain_policy("q0.95"),
     "all": replace(
-        plain_policy("maxima"), contrast=0.3, release=0.5, join=6, prune=0.05, cool_down=9, moved_after=30, drift=20
+        plain_policy("maxima"),
+        risk=100.0,
+        contrast=0.3,
+        release=0.5,
+        join=6,
+        prune=0.05,
+        cool_down=9,
+        moved_after=30,
+        drift=20,
     ),
     "causal": replace(plain_policy("pot"), contrast=0.3, release=0.5, join=6, moved_after=30, causal=True),
 }

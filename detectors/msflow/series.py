@@ -237,6 +237,8 @@ class SeriesMSFlow(Model):
     ) -> None:
         """Set the energies of some places of a pyramid, by level, to those of a density of one channel; else to NaN."""
         asked = [maker.chosen(level, chosen) for level, chosen in zip(levels, places, strict=True)]
+        if not len(asked[0]):  # no picture begins in this part
+            return
         channels = torch.zeros(len(asked[0]), dtype=torch.int64, device=self.device)
         if density is None:
             found = [torch.full_like(level[:, 0], torch.nan) for level in asked]
