@@ -54,7 +54,7 @@ class Tab:
 
     def until(self, read, expected):
         """What `read` gives once it is as expected; the page's policy forbids playwright's own waiting."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60  # a busy machine draws late
         while (found := read()) != expected:
             assert time.monotonic() < deadline, f"{found}, expected {expected}"
             self.page.wait_for_timeout(20)
