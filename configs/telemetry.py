@@ -18,5 +18,5 @@ gaussian_floor = 0.05
 combine = "max"
 smooth = 16
 risk = 4.0  # who watches a plant is not to be woken for nothing
-contrast = 0.0  # .. but for a small fault beside a large one
+contrast = 0.1  # .. but for a small fault beside a large one, too
 drift = 350

@@ -27,7 +27,18 @@ def run(folder: Path, training: pd.DataFrame, *flags: str) -> Path:
     folder.mkdir(exist_ok=True)
     training.to_csv(folder / "plant.csv", index_label="time")
     data = ["--data-path", str(folder / "plant.csv"), "--train-until", str(len(training) - 500)]
-    where = ["--weights", "random", "--no-report", "--vis-top-k", "0", "--work-dir", str(folder / "runs")]
+    # what is odd for most of a series does not stand out of it
+    where = [
+        "--contrast",
+        "0",
+        "--weights",
+        "random",
+        "--no-report",
+        "--vis-top-k",
+        "0",
+        "--work-dir",
+        str(folder / "runs"),
+    ]
     assert main.main(["--config", str(RECIPE), *data, *where, *flags]) == 0
     (last,) = (folder / "runs").rglob("last.pt")
     return last.parent
