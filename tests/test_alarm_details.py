@@ -1,9 +1,12 @@
 """What an alarm is like: the row that carries it, what that means, and the window of training that is nearest."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_frames_of_scores import learnt_scores
 
 from drawing.gaps import filled
 from evaluation.details import LONGEST, MOVED, SHORTEST, Detail, RowScores, detail_of, kind_of, nearest_window
@@ -44,6 +47,16 @@ def test_steps_that_were_not_measured_have_no_usual() -> None:
 def test_a_row_that_was_never_measured_carries_none() -> None:
     rows = np.array([[NAN, NAN], [1.0, 1.0]])
     assert RowScores(["never", "ever"], rows, np.array([NAN, 0.5])).carrying(alarm(0, 1)) == "ever"
+
+
+def test_what_is_usual_is_that_of_the_training(tmp_path: Path) -> None:
+    train, rows = np.ones((3, 200)), np.ones((3, 100))
+    train[2], rows[2] = 100, 100  # as always
+    rows[0, 40:45] = 20
+    learnt = learnt_scores(tmp_path, {"x": train}, threshold="q1")
+    found = learnt.scored("x", rows, None, None, None)
+    assert [(alarm.start, alarm.end) for alarm in found.alarms] == [(40, 44)]
+    assert found.details == [Detail("scale 1 level 1", "spike")]
 
 
 @pytest.mark.parametrize(
@@ -92,6 +105,12 @@ def test_the_nearest_window_against_a_loop(train: int, test: int, holed: bool, s
     piece, whole = filled(asked)[window[0] : window[1] + 1], filled(known)
     distances = [float(((whole[n : n + length] - piece) ** 2).sum()) for n in range(train - length + 1)]
     assert distances[nearest[0]] <= min(distances) + 1e-6 * (1 + max(distances))
+
+
+def test_the_window_of_an_alarm_at_an_end_lies_in_the_series() -> None:
+    train, test = np.arange(100.0), np.arange(50.0)
+    assert nearest_window(train, test, alarm(48, 49)) == ((18, 49), (18, 49))
+    assert nearest_window(train, test, alarm(0, 1)) == ((0, 31), (0, 31))
 
 
 @pytest.mark.parametrize("length", [1, SHORTEST, 100, LONGEST, LONGEST + 1, 900])

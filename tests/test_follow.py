@@ -13,9 +13,6 @@ import pytest
 
 import main
 import msflow
-from data.source import ALL
-from data.table.format import TableFormat
-from data.table.growing import GrowingTable
 from evaluation.details import MOVED
 from evaluation.frames import ALARM_COLUMNS, STEP_COLUMNS
 from runtime.errors import InputError
@@ -24,7 +21,6 @@ from serving.follow import follow
 
 NAN = np.nan
 JOIN = 60
-FOUND = TableFormat(*["auto"] * 7, missing=(), columns=ALL, label_file="", train_until="0.5")
 
 
 def sensors(seed: int, steps: int) -> pd.DataFrame:
@@ -162,13 +158,34 @@ def test_an_alarm_may_last_to_the_end(run: Path, tmp_path: Path, monkeypatch: py
 def test_a_level_that_moves_is_said(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     fitted = msflow.load(run, replace(msflow.load(run).config, moved_after=20, contrast=0.0))
     path, new = tmp_path / "november.csv", november()
-    path.write_bytes(text_of(new))
-    found = pd.read_csv(follow(fitted, str(path), forever=False) / "alarms.csv", keep_default_na=False)
+    text = text_of(new)
+    for stop in range(4000, len(text) + 4000, 4000):  # in one piece some end, and others begin and end
+        path.write_bytes(text[:stop])
+        folder = follow(fitted, str(path), forever=False)
+    found = pd.read_csv(folder / "alarms.csv", keep_default_na=False)
     expected = fitted.alarms(new)[: len(found)]
     assert found[["start", "end"]].to_numpy().tolist() == expected[["start", "end"]].to_numpy().tolist()
     moved = (expected["kind"] == MOVED).tolist()
     assert True in moved and found["kind"].tolist() == [MOVED if was else "" for was in moved]
-    assert capsys.readouterr().out.count("; the level has moved, and is usual from now on\n") == moved.count(True)
+    said = capsys.readouterr().out
+    assert said.count("; the level has moved, and is usual from now on\n") == moved.count(True)
+    assert said.count("  until ") == len(found) and said.count("ALARM pump from ") - len(found) in (0, 1)
+
+
+def test_what_is_too_short_for_an_alarm_is_not_told(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Nor is a long one before it is long enough; it is told with its start."""
+    fitted = msflow.load(run, replace(msflow.load(run).config, least_length=100))
+    lengths = msflow.load(run).alarms(november()).eval("end - start + 1")
+    assert lengths.min() < 100 <= lengths.max()
+    path, text = tmp_path / "november.csv", text_of(november())
+    for stop in range(1000, len(text) + 1000, 1000):
+        path.write_bytes(text[:stop])
+        folder = follow(fitted, str(path), forever=False)
+    (alarm,) = pd.read_csv(folder / "alarms.csv").itertuples()
+    scores = pd.read_csv(folder / "scores.csv").set_index("step")
+    assert alarm.start_time == scores["time"][alarm.start] and scores["alarm"][alarm.start] == 0
+    said = capsys.readouterr().out
+    assert said.count("ALARM") == said.count(f"ALARM pump from {alarm.start_time}: heat\n") == 1
 
 
 @pytest.mark.parametrize("kill", ["after appending", "while appending", "before the first state"])
@@ -274,94 +291,6 @@ def test_lines_that_come_again_or_late_are_left_out(run: Path, tmp_path: Path) -
     close((folder / "scores.csv").read_text(), expected)
 
 
-# The rows of a growing table
-
-
-def rows_in(table: GrowingTable, text: str, sizes: list[int]) -> pd.DataFrame:
-    """The rows of a text that comes in blocks of so many lines."""
-    lines, found, start, turn = text.encode().splitlines(keepends=True), [], 0, 0
-    while start < len(lines):
-        rows = table.rows(b"".join(lines[start : start + sizes[turn % len(sizes)]]))
-        found += [] if rows is None else [rows]
-        start, turn = start + sizes[turn % len(sizes)], turn + 1
-    return pd.concat(found)
-
-
-def written(frame: pd.DataFrame, date_format: str = "%d/%m/%Y %H:%M", **form) -> str:
-    return frame.to_csv(date_format=date_format, lineterminator="\n", **form)
-
-
-@pytest.mark.parametrize("sizes", [[1], [2], [3, 1, 50], [4000]])
-def test_every_row_is_given_once(sizes: list[int]) -> None:
-    frame = sensors(3, 300)
-    found = rows_in(GrowingTable(FOUND, "new.csv"), text_of(frame).decode(), sizes)
-    pd.testing.assert_frame_equal(found, frame, check_freq=False, check_names=False, check_index_type=False)
-
-
-def test_what_the_first_block_tells_of_dates_holds_for_all() -> None:
-    frame = sensors(3, 5 * 1440)  # 10 to 15 February
-    frame.index += pd.Timedelta(3, "D")
-    later = frame.set_axis(pd.date_range("2026-03-01", periods=len(frame), freq="min"))  # 1/3 to 5/3
-    table = GrowingTable(FOUND, "new.csv")
-    text = written(frame)
-    first = table.rows(text.encode())
-    state = table.state()
-    assert first.index.equals(frame.index) and state["time_format"] == "day-first"
-    again = GrowingTable(FOUND, "new.csv")
-    again.restore(state)
-    found = rows_in(again, written(later, header=False), [1, 2, 400])
-    assert list(found.index) == list(later.index)
-
-
-def test_numbers_of_seconds_stay_seconds() -> None:
-    seconds = np.arange(100, dtype=np.int64) + 1_770_000_000
-    text = "time,x\n" + "".join(f"{second},1.5\n" for second in seconds)
-    found = rows_in(GrowingTable(FOUND, "new.csv"), text, [5, 1])
-    assert list(found.index.astype("datetime64[s, UTC]").asi8) == list(seconds)
-
-
-def test_a_column_that_counts_the_rows_is_none_of_values_in_any_block() -> None:
-    frame = sensors(3, 50).reset_index()
-    text = frame.to_csv(lineterminator="\n")  # with the numbers of the rows in front
-    assert text.startswith(",when,current,heat\n0,")
-    found = rows_in(GrowingTable(FOUND, "new.csv"), text, [10, 1, 3])
-    assert list(found.columns) == ["current", "heat"] and len(found) == 50
-
-
-def test_a_column_of_text_is_none_of_values_in_any_block() -> None:
-    frame = sensors(3, 50).assign(state=["on"] * 20 + [""] * 10 + ["7"] * 20)
-    found = rows_in(GrowingTable(FOUND, "new.csv"), text_of(frame).decode(), [10, 1, 3])
-    assert list(found.columns) == ["current", "heat"] and len(found) == 50
-    known = GrowingTable(FOUND, "new.csv", ("current", "heat"))  # it is text, which the first block does not show yet
-    empty_first = pd.concat([frame[20:30], frame[:20]]).set_axis(frame.index[:30])
-    found = rows_in(known, text_of(empty_first).decode(), [8, 1, 3])
-    assert len(found) == 30 and found["state"].isna().all()
-
-
-def test_decimal_commas_stay_commas() -> None:
-    frame = sensors(3, 60)
-    frame.iloc[20:] = frame.iloc[20:].round()
-    text = frame.to_csv(sep=";", decimal=",", lineterminator="\r\n", float_format="%g")
-    found = rows_in(GrowingTable(FOUND, "new.csv"), text, [15, 1, 2])
-    np.testing.assert_allclose(found.to_numpy(), frame.to_numpy(), rtol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("1.0,2.0\n3.0,4.0\n5.0,6.0\n", "no header"),
-        ("time,x\nUTC,degC\n2026-01-01 00:00,1\n2026-01-01 00:01,2\n", "units"),
-        (
-            "time,sensor,value\n" + "".join(f"2026-01-01 00:{m:02d},{s},1\n" for m in range(9) for s in "ab"),
-            "long form",
-        ),
-    ],
-)
-def test_tables_of_other_forms_are_an_error(text: str, why: str) -> None:
-    with pytest.raises(InputError, match="new.csv: to be followed a table needs one header line"):
-        GrowingTable(FOUND, "new.csv").rows(text.encode())
-
-
 def test_lines_are_whole_whatever_the_pieces() -> None:
     text = b"a,b\n1,2\n\n3,4\n5,6"
     for size in (1, 2, 3, 7, 100):
@@ -375,9 +304,3 @@ def test_scores_of_a_followed_file_have_their_header_at_once(run: Path, tmp_path
     folder = follow(msflow.load(run), str(path), forever=False)
     assert (folder / "scores.csv").read_text() == ",".join(STEP_COLUMNS) + "\n"
     assert (folder / "alarms.csv").read_text() == ",".join(ALARM_COLUMNS) + "\n"
-
-
-def test_a_header_that_comes_again_is_no_row() -> None:
-    table = GrowingTable(FOUND, "the standard input")
-    assert len(table.rows(b"a,b\n1,2\n3,4\n5,6\n")) == 3
-    assert table.rows(b"a,b\n7,8\n").to_numpy().tolist() == [[7, 8]], "a logger was started again"

@@ -74,7 +74,7 @@ def test_steps_that_fill_a_gap_are_left_out() -> None:
 def test_one_row_per_alarm() -> None:
     causes = Causes(["flow", "heat"], np.array([[6.0], [2.0]]), np.zeros((2, 1)))
     details = [Detail("scale 1 level 1", "spike", (0, 3), (7, 10)), Detail("", "", None, None)]
-    found = [scored([0, 2, NAN, 4, 0, 3], times=BERLIN, causes=causes, details=details), scored([0, 5.0], 2.5)]
+    found = [scored([0, 4, NAN, 2, 0, 3], times=BERLIN, causes=causes, details=details), scored([0, 5.0], 2.5)]
     frame = alarm_frame([found[0], replace(found[1], channel="fan")])
     assert tuple(frame.columns) == ALARM_COLUMNS
     assert frame["channel"].tolist() == ["pump", "pump", "fan"]
@@ -85,7 +85,7 @@ def test_one_row_per_alarm() -> None:
     assert pd.isna(frame["start_time"][2]) and frame["columns"].tolist() == ["flow 75 %, heat 25 %"] * 2 + [
         "flow 100 %"
     ]
-    assert frame["peak"].tolist() == [3, 5, 1] and list(frame["peak_time"][:2]) == [*BERLIN[[3, 5]]]
+    assert frame["peak"].tolist() == [1, 5, 1] and list(frame["peak_time"][:2]) == [*BERLIN[[1, 5]]]
     assert frame[["kind", "row"]].to_numpy().tolist() == [["spike", "scale 1 level 1"], ["", ""], ["", ""]]
     assert frame["nearest_start"].tolist() == [7, pd.NA, pd.NA] and frame["nearest_end"].tolist() == [10, pd.NA, pd.NA]
     assert frame["incident"].tolist() == [1, 2, 3]

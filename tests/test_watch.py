@@ -154,6 +154,17 @@ def test_a_stream_raises_the_alarms_of_the_series_whatever_the_pieces(
     assert not stream._watch.moved, "what only a whole series asks for is not kept"
 
 
+def test_a_stream_remembers_as_much_as_the_drift_asks_for() -> None:
+    """Which is more than is looked back over else."""
+    scores = np.linspace(1, 7, 200) ** 2
+    for drift, expected in ((60, 0), (80, 1)):
+        stream = Stream(Itself(), Known(LEARNT, replace(plain_policy("maxima"), drift=drift)), "c", None)
+        for start in range(0, 200, 10):
+            stream.push(scores[start : start + 10, None])
+        stream.finish()
+        assert len(stream.ended(last=True)) == expected
+
+
 @settings(deadline=None, max_examples=100, database=None)
 @given(series(), learnt_of, policies, st.integers(1, 20))
 def test_the_alarm_that_lasts_is_the_one_that_ends_here(
