@@ -137,7 +137,7 @@ join: FromZero[int] = 200  # [series] steps: alarms that lie closer are one
 least_length: Positive[int] = 1  # [series] steps below which an alarm is dropped
 cool_down: FromZero[int] = 0  # [series] steps after an alarm in which only a higher peak starts another
 moved_after: FromZero[int] = 2000  # [series] steps after which an alarm is a change of level, then usual; 0: never
-drift: FromZero[int] = 0  # [series] steps: what changes more slowly raises no alarm; 0: it does
+drift: FromZero[int] = 0  # [series] steps: what changes more slowly raises no alarm, and keeps none going; 0: it does
 causal: bool = False  # [series] alarms that look at no later score, as a stream has to
 
 # Evaluation of time steps

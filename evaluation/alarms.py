@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evaluation.thresholds import Learnt, is_number, root
-from evaluation.watch import Watch
+from evaluation.watch import Limits, Watch
 from metrics.events import Alarm
 from settings.config import Config
 
@@ -59,7 +59,7 @@ def raise_alarms(
     steps = np.flatnonzero(np.isfinite(scores))
     watch = Watch(policy, learnt)
     floors = np.full(len(steps), learnt.threshold) if thresholds is None else thresholds[steps]
-    going[steps] = watch.push(root(scores[steps]), *limits(scores[steps], floors, learnt.usual, policy), steps)
+    going[steps] = watch.push(root(scores[steps]), limits(scores[steps], floors, learnt.usual, policy), steps)
     alarms = watch.finish()
     if not policy.causal:
         alarms = _pruned(alarms, scores, watch.moved, policy.prune)
@@ -72,32 +72,32 @@ def limits(
     usual: float | None,
     policy: Policy,
     before: NDArray[np.floating] | None = None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Roots of the scores that each of some measured steps (T,) must exceed to start an alarm and to go on, (T,) each.
+) -> Limits:
+    """What the scores of some measured steps (T,) must exceed to start an alarm, and to keep one going.
 
-    It is the learnt one of `thresholds` (T,), unless somebody has set it; but to start at least
-    - median + contrast (maximum - median) of the series: where the level has moved since training, only what stands
-      out from the new one is worth an alarm. (Hundman et al., KDD 2018, section 3.2, also choose a threshold by the
-      series that is judged.) To go on, a share `release` of that way is enough. A causal policy takes median and
+    It is the learnt one of `thresholds` (T,), unless somebody has set it; but at least
+    - to start, median + contrast (maximum - median) of the series: where the level has moved since training, only what
+      stands out from the new one is worth an alarm. (Hundman et al., KDD 2018, section 3.2, also choose a threshold by
+      the series that is judged.) To go on, a share `release` of that way is enough. A causal policy takes median and
       maximum of the steps up to each, of `before` (N,) too.
     - the threshold, as far above the median of the last `drift` steps as it lies above the `usual` score: what changes
       slowly is no event.
     """
     distances, past = root(scores), np.zeros(0) if before is None else root(before)
-    learnt = root(thresholds)
-    start = go_on = learnt
+    start = go_on = risen = root(thresholds)
     if not is_number(policy.threshold) and len(scores):
-        if policy.contrast:
-            median, highest = _middle_and_top(distances, past, policy.causal)
-            way = policy.contrast * (highest - median)
-            start = np.maximum(start, median + way)
-            go_on = np.minimum(np.maximum(go_on, median + policy.release * way), start)
         if policy.drift and usual is not None:
             level = float(root(np.array(usual)))
             known = pd.Series(np.concatenate([np.full(policy.drift, level), past, distances]))
             latest = known.rolling(policy.drift).median().shift(1).to_numpy()[policy.drift + len(past) :]
-            start = np.maximum(start, learnt + (latest - level))
-    return start * np.sqrt(policy.factor), go_on * np.sqrt(policy.factor)
+            risen = risen + np.maximum(latest - level, 0)
+            start = risen
+        if policy.contrast:
+            median, highest = _middle_and_top(distances, past, policy.causal)
+            way = policy.contrast * (highest - median)
+            start = np.maximum(start, median + way)
+            go_on = np.maximum(go_on, median + policy.release * way)
+    return Limits(*(roots * np.sqrt(policy.factor) for roots in (start, go_on, risen)))
 
 
 def _middle_and_top(

@@ -193,8 +193,7 @@ def _limits(scored: Scored, policy: Policy) -> NDArray[np.float64] | None:
         return None
     found = np.full(len(scored.scores), np.nan)
     floors = np.full(len(steps), learnt.threshold)
-    roots, _ = limits(scored.scores[steps], floors, learnt.usual, policy)
-    found[steps] = squared(roots)
+    found[steps] = squared(limits(scored.scores[steps], floors, learnt.usual, policy).start)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,31 @@ if TYPE_CHECKING:
 BLOCK = 4096  # steps that are looked at together: an alarm takes as long as so many, not as all that are left
 
 
+class Limits(NamedTuple):
+    """Roots of the scores that each of some measured steps must exceed, (T,) each.
+
+    `start` starts an alarm. What lasts goes on above `go_on`, and above the least that `risen` was since it started:
+    the threshold, as far up as the level had slowly risen by then. At no step is either higher than `start`.
+    """
+
+    start: NDArray[np.float64]
+    go_on: NDArray[np.float64]
+    risen: NDArray[np.float64]
+
+    def part(self, steps: slice) -> Limits:
+        """Those of some of the steps."""
+        return Limits(*(roots[steps] for roots in self))
+
+
 @dataclass
 class State:
     """What a watch knows after some steps, as JSON can hold it. All levels are roots of scores.
 
     `taken` counts the measured steps so far, and of the alarm that lasts `begun` and `kept` are the counts before its
     first and its latest; `begun` is None where there is none. `start`, `end` and `at` are numbers of steps, as `peak`
-    and `limit` of that alarm, and `recent` its latest distances. `last_kept` and `last_peak` are of the alarm before;
-    `shift` is how far the usual level has moved since training. `ended` are alarms that nobody has asked for yet.
+    and `limit` of that alarm, `risen` the least of the limits of that name since its start, and `recent` its latest
+    distances. `last_kept` and `last_peak` are of the alarm before; `shift` is how far the usual level has moved since
+    training. `ended` are alarms that nobody has asked for yet.
     """
 
     taken: int = 0
@@ -35,6 +52,7 @@ class State:
     peak: float = 0.0
     at: int = 0
     limit: float = 0.0
+    risen: float = 0.0
     recent: list[float] = field(default_factory=list)
     last_kept: int | None = None
     last_peak: float = 0.0
@@ -45,7 +63,7 @@ class State:
 class Watch:
     """Raises and ends alarms as steps arrive, in pieces of any length, by a policy and what was learnt.
 
-    An alarm starts above one limit and lasts while steps above another, no higher one, follow each other within `join`
+    An alarm starts above one limit and lasts while steps above others, no higher ones, follow each other within `join`
     steps. After `moved_after` steps it ends; where half of its latest lie above the threshold the level has moved: the
     median of its second half is usual from then on, until distances fall back half-way. Within `cool_down` steps of an
     alarm only a higher peak starts another. Alarms of fewer than `least_length` steps are none. Only steps that were
@@ -61,13 +79,7 @@ class Watch:
         self.state = State(**(state or {}))
         self.moved: list[tuple[int, int]] = []  # steps from and before which the level was another; not of a stream
 
-    def push(
-        self,
-        distances: NDArray[np.float64],
-        start: NDArray[np.float64],
-        go_on: NDArray[np.float64],
-        steps: NDArray[np.integer],
-    ) -> NDArray[np.bool_]:
+    def push(self, distances: NDArray[np.float64], limits: Limits, steps: NDArray[np.integer]) -> NDArray[np.bool_]:
         """Take the roots of the scores of more measured steps, the limits of each and their numbers, (N,) each.
 
         Returns which of them keep an alarm going, (N,): the steps between parts that were joined do not.
@@ -77,9 +89,9 @@ class Watch:
         while place < len(steps):
             block = slice(place, place + BLOCK)
             if self.state.begun is None:
-                count = self._until_start(distances[block], start[block], steps[block])
+                count = self._until_start(distances[block], limits.part(block), steps[block])
             else:
-                count = self._until_end(distances[block], go_on[block], steps[block], flags[block])
+                count = self._until_end(distances[block], limits.part(block), steps[block], flags[block])
             self.state.taken += count
             place += count
         return flags
@@ -105,16 +117,14 @@ class Watch:
         ended, self.state.ended = self.state.ended, []
         return [Alarm(*values) for values in ended]
 
-    def _needed(self, limits: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The limits, where the level has moved by at least that much above what was learnt."""
-        return np.maximum(limits, self._floor + self.state.shift) if self.state.shift else limits
+    def _needed(self, roots: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The limits `roots`, where the level has moved by at least that much above what was learnt."""
+        return np.maximum(roots, self._floor + self.state.shift) if self.state.shift else roots
 
-    def _until_start(
-        self, distances: NDArray[np.float64], limits: NDArray[np.float64], steps: NDArray[np.integer]
-    ) -> int:
+    def _until_start(self, distances: NDArray[np.float64], limits: Limits, steps: NDArray[np.integer]) -> int:
         """Go on to the next alarm, or to the step at which the level is back; returns how many steps lie before it."""
         state, policy = self.state, self.policy
-        needed = self._needed(limits)
+        needed = self._needed(limits.start)
         if policy.cool_down and state.last_kept is not None:
             cooling = state.taken + np.arange(len(steps)) - state.last_kept <= policy.cool_down
             needed = np.where(cooling, np.maximum(needed, state.last_peak), needed)
@@ -130,23 +140,27 @@ class Watch:
             state.begun = state.kept = state.taken + start
             state.start = state.end = state.at = int(steps[start])
             state.peak, state.limit = float(distances[start]), float(needed[start])
+            state.risen = float(limits.risen[start])
         return start
 
     def _until_end(
         self,
         distances: NDArray[np.float64],
-        go_on: NDArray[np.float64],
+        limits: Limits,
         steps: NDArray[np.integer],
         flags: NDArray[np.bool_],
     ) -> int:
         """Go on to the end of the alarm that lasts; sets `flags` and returns how many steps lie before it."""
         state, policy = self.state, self.policy
-        going = np.flatnonzero(distances > self._needed(go_on))
+        # what the alarm itself adds to the running level must not end it, so the level before it counts
+        risen = np.minimum.accumulate(np.minimum(limits.risen, state.risen))
+        going = np.flatnonzero(distances > self._needed(np.maximum(limits.go_on, risen)))
         before = np.append(state.kept, state.taken + going)
         gap = _first(np.diff(before) > self._join)  # the first step that keeps going, but too late
         stop = int(before[gap]) + self._join + 1  # the count at which it has ended
         longest = state.begun + policy.moved_after if policy.moved_after else stop
         count = min(min(stop, longest) - state.taken, len(steps))
+        state.risen = float(np.append(state.risen, risen)[count])
         inside = going[:gap][going[:gap] < count]
         if len(inside):
             highest = inside[int(distances[inside].argmax())]

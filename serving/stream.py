@@ -189,7 +189,7 @@ class Stream:
         if learnt.threshold is not None and len(places):
             new = scores[places]
             allowed = limits(new, np.full(len(new), learnt.threshold), learnt.usual, self._policy, self._seen)
-            going[places] = self._watch.push(root(new), *allowed, places + self._begin)
+            going[places] = self._watch.push(root(new), allowed, places + self._begin)
             self._seen = np.concatenate([self._seen, new])[-max(HISTORY, self._policy.drift) :]
         return going
 

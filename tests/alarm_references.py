@@ -26,31 +26,38 @@ def middle(values: list[float]) -> float:
 
 def slow_limits(
     distances: list[float], threshold: float, usual: float | None, policy: Policy, place: int, history: int
-) -> tuple[float, float]:
-    """What the step at `place` must exceed to start an alarm, and to keep one going: roots of scores."""
-    learnt = slow_root(threshold)
-    start = go_on = learnt
+) -> tuple[float, float, float]:
+    """Roots of the scores that the step at `place` must exceed to start an alarm and to keep one going.
+
+    And the threshold, as far up as the running level has risen.
+    """
+    start = go_on = risen = slow_root(threshold)
     if policy.threshold in ("maxima", "pot") or policy.threshold.startswith("q"):
         if policy.contrast:
             known = distances[max(place + 1 - history, 0) : place + 1] if policy.causal else distances
             way = policy.contrast * (max(known) - middle(known))
-            start = max(learnt, middle(known) + way)
-            go_on = min(max(learnt, middle(known) + policy.release * way), start)
+            start = max(start, middle(known) + way)
+            go_on = max(go_on, middle(known) + policy.release * way)
         if policy.drift and usual is not None:
             level = slow_root(usual)
             before = ([level] * policy.drift + distances[:place])[-policy.drift :]
-            start = max(start, learnt + max(middle(before) - level, 0.0))
-    return start * math.sqrt(policy.factor), go_on * math.sqrt(policy.factor)
+            risen += max(middle(before) - level, 0.0)
+            start = max(start, risen)
+    return start * math.sqrt(policy.factor), go_on * math.sqrt(policy.factor), risen * math.sqrt(policy.factor)
 
 
 @dataclass
 class Lasting:
-    """An alarm that lasts: measured steps before its first and its latest, and what it is so far."""
+    """An alarm that lasts: measured steps before its first and its latest, and what it is so far.
+
+    Of all its steps distances, and the threshold as it had risen by then.
+    """
 
     begun: int
     kept: int
     alarm: Alarm
     distances: list[float]
+    risen: list[float]
 
 
 def slow_alarms(
@@ -76,7 +83,7 @@ def slow_alarms(
 
     for place, (step, distance) in enumerate(zip(steps, distances, strict=True)):
         threshold = learnt.threshold if thresholds is None else thresholds[step]
-        start, go_on = slow_limits(distances, threshold, learnt.usual, policy, place, history)
+        start, go_on, risen = slow_limits(distances, threshold, learnt.usual, policy, place, history)
         if lasting is not None:
             long = policy.moved_after > 0 and place - lasting.begun >= policy.moved_after
             if long or place - lasting.kept > max(policy.join, 1):
@@ -95,10 +102,11 @@ def slow_alarms(
                 limit = max(limit, before[1])
             if distance > limit:
                 new = Alarm(step, step, slow_squared(distance), step, slow_squared(limit))
-                lasting = Lasting(place, place, new, [])
+                lasting = Lasting(place, place, new, [], [])
         if lasting is not None:
             lasting.distances.append(distance)
-            if distance > (max(go_on, floor + shift) if shift else go_on):
+            lasting.risen.append(risen)
+            if distance > max(go_on, min(lasting.risen), floor + shift if shift else go_on):
                 lasting.kept, old = place, lasting.alarm
                 peak, at = max((old.peak, -old.at), (slow_squared(distance), -step))
                 lasting.alarm = Alarm(old.start, step, peak, -at, old.limit)

@@ -196,7 +196,7 @@ def test_a_number_is_taken_as_it_is() -> None:
 def test_what_changes_slowly_is_no_event(contrast: float, causal: bool) -> None:
     """A ramp far above the threshold raises none, and a step of less does, also on the ramp.
 
-    That alarm ends below the learnt threshold only: the level at which it started is none that is usual.
+    That alarm ends where the step does: the ramp, at which it started, keeps none going either.
     """
     noise = np.random.default_rng(0).uniform(-0.05, 0.05, 6000)
     ramp = (np.interp(np.arange(6000), [500, 5500], [1, 6]) + noise) ** 2
@@ -205,7 +205,9 @@ def test_what_changes_slowly_is_no_event(contrast: float, causal: bool) -> None:
     assert raise_alarms(ramp, LEARNT, replace(policy, drift=0))[0]
     step = ramp.copy()
     step[4000:4020] = (np.sqrt(ramp[4000:4020]) + 3) ** 2
-    assert spans(raise_alarms(step, LEARNT, policy)[0]) == [(4000, 5999)]
+    assert spans(raise_alarms(step, LEARNT, policy)[0]) == [(4000, 4019)]
+    step[4000:] = (np.sqrt(ramp[4000:]) + 3) ** 2
+    assert spans(raise_alarms(step, LEARNT, policy)[0]) == [(4000, 5999)]  # longer than what the level is taken of
     (alarm,) = raise_alarms(step, LEARNT, replace(policy, moved_after=500))[0]
     assert (alarm.start, alarm.end, alarm.moved) == (4000, 4499, True)
     early = ramp.copy()
@@ -221,15 +223,18 @@ def test_a_drift_never_lowers_a_threshold() -> None:
 
 def test_limits_are_of_every_step() -> None:
     scores = np.array([1.0, 4, 9, 100])
-    start, go_on = limits(scores, np.full(4, 4.0), 1.0, replace(PLAIN, factor=2.25))
-    assert start.tolist() == go_on.tolist() == [3.0] * 4  # roots: 2 times the root of the factor
-    start, go_on = limits(scores, np.full(4, 4.0), 1.0, replace(PLAIN, contrast=0.5, release=0.5))
+    start, go_on, risen = limits(scores, np.full(4, 4.0), 1.0, replace(PLAIN, factor=2.25))
+    assert start.tolist() == go_on.tolist() == risen.tolist() == [3.0] * 4  # roots: 2 times the root of the factor
+    start, go_on, _ = limits(scores, np.full(4, 4.0), 1.0, replace(PLAIN, contrast=0.5, release=0.5))
     np.testing.assert_allclose(start, 2.5 + 0.5 * 7.5)  # of 1, 2, 3 and 10
     np.testing.assert_allclose(go_on, 2.5 + 0.25 * 7.5)
     before = np.array([1.0, 1, 1, 900])
-    start, _ = limits(scores, np.full(4, 4.0), 1.0, replace(PLAIN, contrast=0.5, causal=True), before)
+    start, _, _ = limits(scores, np.full(4, 4.0), 1.0, replace(PLAIN, contrast=0.5, causal=True), before)
     medians = [np.median(root(np.append(before, scores[:number]))) for number in (1, 2, 3, 4)]
     np.testing.assert_allclose(start, np.maximum(2, [m + 0.5 * (30 - m) for m in medians]))
+    start, go_on, risen = limits(scores, np.full(4, 4.0), 1.0, replace(PLAIN, drift=3), np.array([1.0, 9, 9]))
+    np.testing.assert_allclose(risen, [4, 4, 3, 3])  # 2 above medians of 3, 3, 2 and 2, where 1 is usual
+    assert start.tolist() == risen.tolist() and go_on.tolist() == [2.0] * 4
 
 
 # Pruning
