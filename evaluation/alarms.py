@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -53,17 +54,31 @@ def raise_alarms(
     None without a threshold; `thresholds` (T,) are taken instead where it is not the same at every step. Steps at which
     nothing was measured (NaN) start and end no alarm, and do not cut one in two.
     """
-    going = np.zeros(len(scores), dtype=bool)
+    return raise_by_factor(scores, learnt, policy, [policy.factor], thresholds)[0]
+
+
+def raise_by_factor(
+    scores: NDArray[np.floating],
+    learnt: Learnt,
+    policy: Policy,
+    factors: Sequence[float],
+    thresholds: NDArray[np.floating] | None = None,
+) -> list[tuple[list[Alarm], NDArray[np.bool_]]]:
+    """What `raise_alarms` gives by the policy with each of some factors; what they have in common is computed once."""
     if learnt.threshold is None:
-        return [], going
+        return [([], np.zeros(len(scores), dtype=bool)) for _ in factors]
     steps = np.flatnonzero(np.isfinite(scores))
-    watch = Watch(policy, learnt)
     floors = np.full(len(steps), learnt.threshold) if thresholds is None else thresholds[steps]
-    going[steps] = watch.push(root(scores[steps]), limits(scores[steps], floors, learnt.usual, policy), steps)
-    alarms = watch.finish()
-    if not policy.causal:
-        alarms = _pruned(alarms, scores, watch.moved, policy.prune)
-    return alarms, going & under_alarm(alarms, len(scores))
+    distances, needed = root(scores[steps]), limits(scores[steps], floors, learnt.usual, policy)
+    found = []
+    for factor in factors:
+        watch, going = Watch(replace(policy, factor=factor), learnt), np.zeros(len(scores), dtype=bool)
+        going[steps] = watch.push(distances, needed, steps)
+        alarms = watch.finish()
+        if not policy.causal:
+            alarms = _pruned(alarms, scores, watch.moved, policy.prune)
+        found.append((alarms, going & under_alarm(alarms, len(scores))))
+    return found
 
 
 def limits(
@@ -73,7 +88,7 @@ def limits(
     policy: Policy,
     before: NDArray[np.floating] | None = None,
 ) -> Limits:
-    """What the scores of some measured steps (T,) must exceed to start an alarm, and to keep one going.
+    """What the scores of some measured steps (T,) must exceed to start an alarm, and to keep one going, by factor 1.
 
     It is the learnt one of `thresholds` (T,), unless somebody has set it; but at least
     - to start, median + contrast (maximum - median) of the series: where the level has moved since training, only what
@@ -97,7 +112,7 @@ def limits(
             way = policy.contrast * (highest - median)
             start = np.maximum(start, median + way)
             go_on = np.maximum(go_on, median + policy.release * way)
-    return Limits(*(roots * np.sqrt(policy.factor) for roots in (start, go_on, risen)))
+    return Limits(start, go_on, risen)
 
 
 def _middle_and_top(
@@ -113,11 +128,11 @@ def _middle_and_top(
 def _pruned(
     alarms: list[Alarm], scores: NDArray[np.floating], moved: list[tuple[int, int]], least: float
 ) -> list[Alarm]:
-    """The alarms whose peaks stand out: from the highest on, the last that is a share `least` above the next and those
-    before it. The lowest is compared with the highest score outside all alarms and
-    where the level had not `moved`, steps from and before.
+    """The alarms whose peaks stand out: from the highest on, the last that is a share `least` above the next, and those
+    before it.
 
-    Hundman et al., KDD 2018, section 3.3; here of the scores' roots.
+    The lowest is compared with the highest score outside all alarms and where the level had not `moved`, steps from and
+    before. Hundman et al., KDD 2018, section 3.3; here of the scores' roots.
     """
     if not alarms or not least:
         return alarms

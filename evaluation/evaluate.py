@@ -63,7 +63,7 @@ def evaluate(scores_folder: Path, task: SeriesTask, config: Config, train_folder
     results = _judge_all(scorings, labels, config)
     scored = _scored(files, train, model, results[0], task, config)
     ranges = {} if train is None else {name: Ranges(**held) for name, held in train.facts.get("training", {}).items()}
-    operating = operating_points(model, results[0], labels, Policy.of(config))
+    operating = operating_points(model, results[0], labels, Policy.of(config)) if config.report else []
     told = cautions(task, scored, config, ranges)
     evaluation = Evaluation(files, labels, scorings, results, scored, operating, told)
     if both_classes:

@@ -1,11 +1,11 @@
 """Alarms under other thresholds than the learnt ones: what a slider shows, and the operating curve."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from evaluation.alarms import Policy, raise_alarms, under_alarm
-from evaluation.judge import Labelled, Result, Scoring
+from evaluation.alarms import Policy, raise_by_factor, under_alarm
+from evaluation.judge import Labelled, Result, Scoring, labelled_channels
 from metrics.burden import normal_alarmed_share
 from metrics.events import Alarm, event_metrics
 
@@ -30,20 +30,20 @@ class OperatingPoint:
 
 def operating_points(scoring: Scoring, result: Result, labels: Labelled, policy: Policy) -> list[OperatingPoint]:
     """The scores (T,) of all channels under every one of FACTORS, from the lowest threshold on."""
-    return [_point(scoring, result, labels, replace(policy, factor=factor)) for factor in FACTORS]
-
-
-def _point(scoring: Scoring, result: Result, labels: Labelled, policy: Policy) -> OperatingPoint:
     pairs = zip(scoring.test, result.learnt, strict=True)
-    alarms = [raise_alarms(scores, learnt, policy)[0] for scores, learnt in pairs]
+    raised = [[alarms for alarms, _ in raise_by_factor(*pair, policy, FACTORS)] for pair in pairs]
+    return [_point(scoring, labels, factor, alarms) for factor, *alarms in zip(FACTORS, *raised, strict=True)]
+
+
+def _point(scoring: Scoring, labels: Labelled, factor: float, alarms: list[list[Alarm]]) -> OperatingPoint:
     measured = [np.isfinite(scores) for scores in scoring.test]
     total = sum(int(steps.sum()) for steps in measured)
     rate = 1000 * sum(map(len, alarms)) / max(total, 1)
-    known = [number for number, channel in enumerate(labels) if channel is not None]
+    known = labelled_channels(labels)
     if not known:
-        return OperatingPoint(policy.factor, alarms, rate)
+        return OperatingPoint(factor, alarms, rate)
     covered = [under_alarm(alarms[n], len(scoring.test[n]))[measured[n]] for n in known]
     lengths, truth = list(map(len, covered)), np.concatenate([labels[n][measured[n]] for n in known])
     found = event_metrics(truth, np.concatenate(covered), lengths)
     share = normal_alarmed_share(truth, np.concatenate(covered))
-    return OperatingPoint(policy.factor, alarms, rate, found.precision, found.recall, found.f1, share)
+    return OperatingPoint(factor, alarms, rate, found.precision, found.recall, found.f1, share)

@@ -22,7 +22,7 @@ class Evaluation:
     """A judged test run: score files, labels per channel, all scores and their results, the model first.
 
     `scored` are the model's channels with times, thresholds and alarms, `operating` the alarms that other thresholds
-    give, `cautions` what makes the result worse than it looks.
+    give, where a report shows them, `cautions` what makes the result worse than it looks.
     """
 
     scores: ScoreFiles

@@ -32,6 +32,10 @@ class Limits(NamedTuple):
         """Those of some of the steps."""
         return Limits(*(roots[steps] for roots in self))
 
+    def times(self, factor: float) -> Limits:
+        """Those of scores so many times as high."""
+        return Limits(*(roots * np.sqrt(factor) for roots in self))
+
 
 @dataclass
 class State:
@@ -82,9 +86,10 @@ class Watch:
     def push(self, distances: NDArray[np.float64], limits: Limits, steps: NDArray[np.integer]) -> NDArray[np.bool_]:
         """Take the roots of the scores of more measured steps, the limits of each and their numbers, (N,) each.
 
+        The limits are those of the learnt threshold; the policy's `factor` counts here.
         Returns which of them keep an alarm going, (N,): the steps between parts that were joined do not.
         """
-        flags = np.zeros(len(steps), dtype=bool)
+        flags, limits = np.zeros(len(steps), dtype=bool), limits.times(self.policy.factor)
         place = 0
         while place < len(steps):
             block = slice(place, place + BLOCK)

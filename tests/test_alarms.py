@@ -223,8 +223,9 @@ def test_a_drift_never_lowers_a_threshold() -> None:
 
 def test_limits_are_of_every_step() -> None:
     scores = np.array([1.0, 4, 9, 100])
-    start, go_on, risen = limits(scores, np.full(4, 4.0), 1.0, replace(PLAIN, factor=2.25))
-    assert start.tolist() == go_on.tolist() == risen.tolist() == [3.0] * 4  # roots: 2 times the root of the factor
+    needed = limits(scores, np.full(4, 4.0), 1.0, replace(PLAIN, factor=2.25))
+    for factor, expected in ((1.0, 2.0), (2.25, 3.0)):
+        assert [roots.tolist() for roots in needed.times(factor)] == [[expected] * 4] * 3
     start, go_on, _ = limits(scores, np.full(4, 4.0), 1.0, replace(PLAIN, contrast=0.5, release=0.5))
     np.testing.assert_allclose(start, 2.5 + 0.5 * 7.5)  # of 1, 2, 3 and 10
     np.testing.assert_allclose(go_on, 2.5 + 0.25 * 7.5)

@@ -11,6 +11,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 import eval_smap_timestep
 import main
+from evaluation import evaluate as evaluation
 from evaluation.judge import HEAVY, LIGHT, PER_CHANNEL, POOLED, SECOND_HALF, Result, Scoring, judge, parts_of, verdict
 from metrics.metric import Options
 from metrics.table import columns
@@ -139,6 +140,13 @@ def test_metrics_json_holds_every_figure_with_its_definition(scored, capsys: pyt
         assert list(score["channels"]) == ["P-1", "S-1", "E-1"]
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("Time-step ROC AUC"))
     assert f"{found['scores']['model']['parts']['pooled']['roc_auc']:.4f}" in line
+
+
+def test_other_thresholds_are_tried_for_a_report_only(scored, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(evaluation, "operating_points", lambda *_: asked.append(True) or [])
+    assert evaluate(scored, "--no-report") == 0 and not asked
+    assert evaluate(scored, "--report", "--bootstrap", "0", "--vus-window", "0") == 0 and asked
 
 
 def test_drop_leaves_channels_out(scored, capsys: pytest.CaptureFixture) -> None:

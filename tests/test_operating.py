@@ -8,6 +8,8 @@ from alarm_references import slow_alarms
 from conftest import plain_policy
 from metric_references import slow_event_counts
 
+from evaluation import alarms
+from evaluation.alarms import limits
 from evaluation.judge import POOLED, Labelled, Result, Scoring, judge
 from evaluation.operating import FACTORS, operating_points
 from metrics.metric import Options
@@ -102,6 +104,16 @@ def test_what_every_threshold_is_worth(judged: tuple) -> None:
         assert point.f1 == pytest.approx(2 * found / (2 * found + missed + false_alarms))
         normal = [alarmed for alarmed, label in zip(covered, truth, strict=True) if not label]
         assert point.normal_share == pytest.approx(sum(normal) / len(normal))
+
+
+def test_what_all_thresholds_share_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Medians of the last steps are what takes long."""
+    scoring, labels = made()
+    result = judge(scoring, labels, POLICIES["all"], OPTIONS)
+    asked = []
+    monkeypatch.setattr(alarms, "limits", lambda scores, *others: asked.append(len(scores)) or limits(scores, *others))
+    operating_points(scoring, result, labels, POLICIES["all"])
+    assert asked == [297, 200, 133]  # the measured steps of the channels with a threshold
 
 
 def test_a_higher_threshold_raises_no_more_where_runs_are_alarms() -> None:
