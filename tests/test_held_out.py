@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import msflow
+from detectors.msflow.drawings import Drawings
 from models.densities.base import Density, Part
 from models.densities.fleet import Fleet, Tempered
 from models.densities.flow import FlowDensity
@@ -116,6 +117,14 @@ def test_what_happened_once_in_training_is_odd_in_its_held_out_scores(chosen: di
         assert plain[elsewhere].mean() < 1e-3 < held_out[elsewhere].mean() < held_out[700:760].mean()
         return
     assert held_out[elsewhere].mean() == pytest.approx(plain[elsewhere].mean(), rel=0.5)
+
+
+def test_every_drawing_is_drawn_once_for_its_held_out_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    values, drawn, planes = np.column_stack([odd(700), odd(None)]), [], Drawings.planes
+    detector = msflow.fit(values, **SETTINGS | {"time_scales": [1, 2, 4]})._run.detector
+    monkeypatch.setattr(Drawings, "planes", lambda *asked: drawn.append(asked[-1]) or planes(*asked))
+    detector.held_out("series", values)
+    assert drawn == [0, 1]
 
 
 def test_a_flow_has_held_out_scores_of_the_last_part_which_it_never_saw() -> None:

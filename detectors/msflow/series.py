@@ -92,8 +92,11 @@ class SeriesMSFlow(Model):
 
         def pyramid(number: int) -> Levels:
             drawn, scale = parts_at(number)
-            learnt = [self._learnt(channel, self._trained_on(series[channel]), d, scale) for channel, d in drawn]
-            return joined_channels([part.levels for part in learnt], self.layout.cuttable)
+            found = []
+            for channel, d in drawn:
+                part = self._trained_on(series[channel])
+                found.append(self._learnt(channel, part, self._normalised(channel, part, d), d, scale).levels)
+            return joined_channels(found, self.layout.cuttable)
 
         def origins_at(number: int, level: int) -> Tensor:
             drawn, scale = parts_at(number)
@@ -129,15 +132,18 @@ class SeriesMSFlow(Model):
         return series[: max(len(series) - int(held_out * len(series)), 1)]
 
     def _learnt(
-        self, channel: str, series: NDArray[np.float64], drawing: int, scale: int, whole: Levels | None = None
+        self,
+        channel: str,
+        series: NDArray[np.float64],
+        planes: NDArray[np.float64],
+        drawing: int,
+        scale: int,
+        whole: Levels | None = None,
     ) -> Learnt:
-        """What is learnt of a drawing of a training series; `whole` is its pyramid where that is known."""
+        """What is learnt of a drawing of a training series, by its normalised `planes` and `whole` pyramid if known."""
         trained = self.density.trained is not None and self.layout.cuttable
-        planes, measured = self._normalised(channel, series, drawing), self._measured(series, drawing)
-        least = self.config.train_window if trained else 0
-        return learn_pyramid(
-            self.maker(STEP_SHARE), planes, measured, self._place(channel, drawing, scale), least, whole
-        )
+        least, place = self.config.train_window if trained else 0, self._place(channel, drawing, scale)
+        return learn_pyramid(self.maker(STEP_SHARE), planes, self._measured(series, drawing), place, least, whole)
 
     def _measured(self, series: NDArray[np.float64], drawing: int) -> NDArray[np.bool_]:
         """Where a drawing is not made up, (T,)."""
@@ -163,7 +169,6 @@ class SeriesMSFlow(Model):
         Of what is trained by gradient that is the last part, the steps before it are NaN; all else is learnt anew
         without each of some parts. Of one picture of the whole series nothing can be held out.
         """
-
         if channel not in self.channels:  # all of it is new to what was learnt
             return self.scores(channel, series)
 
@@ -214,7 +219,7 @@ class SeriesMSFlow(Model):
         for turn, scale in enumerate(self.config.time_scales):
             drawn = drawn_beyond(planes, scale, self._beyond)
             levels = maker.joined(list(maker.pieces(drawn)))
-            learnt = self._learnt(channel, series, drawing, scale, levels if self.layout.cuttable else None)
+            learnt = self._learnt(channel, series, planes, drawing, scale, levels if self.layout.cuttable else None)
             # what is drawn beyond an end belongs to the part there
             columns = maker.places(len(drawn))
             part_of = [np.searchsorted(stops, (c - self._beyond // scale) * scale, side="right") for c in columns]
