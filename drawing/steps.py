@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+PARTS = 5  # of a training series, each judged by what the others taught
 
 
 class Moments(NamedTuple):
@@ -86,6 +87,15 @@ def join_windows(scores: NDArray[np.floating], starts: NDArray[np.integer], num_
     if not counts.all():
         raise ValueError(f"no window holds step {counts.argmin()} of {num_steps}: take the starts of window_starts.")
     return np.bincount(steps[inside], weights=scores[inside], minlength=num_steps) / counts
+
+
+def training_parts(num_steps: int) -> list[tuple[int, int]]:
+    """Start and stop of the parts of a training series that are judged by what the others taught.
+
+    PARTS of them, as long as each other but for a step; a shorter series has one for every step.
+    """
+    ends = np.linspace(0, num_steps, min(PARTS, num_steps) + 1).astype(int).tolist()
+    return list(zip(ends[:-1], ends[1:], strict=True))
 
 
 def coarsen(series: NDArray[np.floating], factor: int) -> NDArray[np.float64]:

@@ -3,10 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from drawing.steps import PARTS, training_parts
 from evaluation.alarms import Policy, raise_alarms
 from evaluation.thresholds import learn
-
-PARTS = 5  # of the training scores of a channel: the threshold of each is learnt from the others
 
 
 def quiet_alarms(train_scores: NDArray[np.floating], policy: Policy) -> tuple[int, int]:
@@ -18,8 +17,7 @@ def quiet_alarms(train_scores: NDArray[np.floating], policy: Policy) -> tuple[in
     if len(known) < PARTS:
         return 0, 0
     thresholds = np.empty(len(known))
-    ends = np.linspace(0, len(known), PARTS + 1).astype(int)
-    for start, stop in zip(ends[:-1], ends[1:], strict=True):
+    for start, stop in training_parts(len(known)):
         others = np.concatenate([known[:start], known[stop:]])
         thresholds[start:stop] = learn(policy.threshold, policy.risk, others).threshold
     alarms, _ = raise_alarms(known, learn(policy.threshold, policy.risk, known), policy, thresholds)

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_watch import policies
 
+from drawing.steps import PARTS
 from evaluation.alarms import Policy
-from evaluation.quiet import PARTS, quiet_alarms
+from evaluation.quiet import quiet_alarms
 from evaluation.thresholds import Learnt, learn
 
 NAN = np.nan

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layout_references import few, long_series
 
-from drawing.steps import coarsen, join_windows, refine, window_starts
+from drawing.steps import coarsen, join_windows, refine, training_parts, window_starts
 
 
 @settings(deadline=None, max_examples=150, database=None)
@@ -51,6 +51,17 @@ def test_windows_that_leave_gaps_are_an_error() -> None:
             window_starts(*bad)
     with pytest.raises(ValueError, match="no window holds step 4 of 10"):
         join_windows(np.zeros((2, 4)), np.array([0, 6]), 10)
+
+
+# Parts that are held out
+
+
+@pytest.mark.parametrize("num_steps", [1, 4, 5, 6, 23, 8640])
+def test_the_parts_of_a_training_series_are_about_alike_and_hold_every_step_once(num_steps: int) -> None:
+    parts = training_parts(num_steps)
+    assert len(parts) == min(5, num_steps)
+    assert [step for part in parts for step in range(*part)] == list(range(num_steps))
+    assert {stop - start for start, stop in parts} <= {num_steps // len(parts), -(-num_steps // len(parts))}
 
 
 # Coarser steps

@@ -23,10 +23,10 @@ from detectors.msflow.evidence import discount
 from detectors.msflow.model import Model
 from detectors.msflow.pieces import LineMaker, PyramidMaker, make_maker
 from detectors.msflow.pyramids import Pyramids, joined_channels, training_pyramids
-from detectors.msflow.training import Learnt, Place, drawn_beyond, learn_pyramid, origins, parts_of
+from detectors.msflow.training import Learnt, Place, drawn_beyond, learn_pyramid, origins
 from drawing.colours import normalisation
 from drawing.layouts import make_layout
-from drawing.steps import refine
+from drawing.steps import refine, training_parts
 from models.densities.base import Density, Levels
 from runs.rows import level_row
 from settings.config import Config
@@ -214,7 +214,7 @@ class SeriesMSFlow(Model):
         self, channel: str, series: NDArray[np.float64], planes: NDArray[np.float64], drawing: int, number: int
     ) -> NDArray[np.float32]:
         """Those of a drawing of a training series, every part of it by a density that was learnt without the part."""
-        maker, rows, parts = self.maker(MAPS_SHARE), [], parts_of(len(series))
+        maker, rows, parts = self.maker(MAPS_SHARE), [], training_parts(len(series))
         stops = np.array([stop for _, stop in parts[:-1]])
         for turn, scale in enumerate(self.config.time_scales):
             drawn = drawn_beyond(planes, scale, self._beyond)

@@ -13,8 +13,6 @@ from detectors.msflow.pieces import PyramidMaker
 from drawing.steps import coarsen
 from models.densities.base import Levels, Part
 
-PARTS = 5  # of a training series, each scored by what the others taught
-
 
 @dataclass(frozen=True)
 class Place:
@@ -114,9 +112,3 @@ def drawn_beyond(planes: NDArray[np.floating], scale: int, beyond: int, least: i
     """
     behind = max(beyond, least * scale - len(planes))
     return coarsen(np.pad(planes, ((beyond, behind), (0, 0)), "reflect" if len(planes) > 1 else "edge"), scale)
-
-
-def parts_of(num_steps: int) -> list[tuple[int, int]]:
-    """Start and stop of the parts of a series that are scored by what the others taught."""
-    ends = np.linspace(0, num_steps, min(PARTS, num_steps) + 1).astype(int).tolist()
-    return list(zip(ends[:-1], ends[1:], strict=True))
