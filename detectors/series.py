@@ -12,6 +12,7 @@ from datasets import SeriesTask, picture_label
 from detectors.base import Detector, PictureMetrics
 from detectors.loop import Course
 from drawing.ranges import Ranges
+from drawing.scaling import SHARED
 from runs.folder import column_file, level_map_file
 from runs.rows import channel_score, chosen_rows
 from runs.scores import write_samples
@@ -80,10 +81,13 @@ class SeriesWay:
         places = [task.source.place(name, split) for name in names]
         told = {**write_samples(folder, places, names, labels, scores), "rows": self.detector.rows}
         if split == "train":
-            told["training"] = {
-                name: Ranges.of(task.source.series(name, split), self.config.scaling).plain() for name in names
-            }
+            groups = {SHARED: names} if self.config.shared_density else {name: [name] for name in names}
+            told["training"] = {group: self._ranges(members).plain() for group, members in groups.items()}
         return told, {}
+
+    def _ranges(self, channels: list[str]) -> Ranges:
+        """What the training series of one channel, or of some that share their units, hold."""
+        return Ranges.of([self.task.source.series(name, "train") for name in channels], self.config.scaling)
 
 
 def _save(path: Path, array: NDArray) -> None:

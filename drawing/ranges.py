@@ -1,7 +1,8 @@
-"""What the columns of a training series hold, as JSON keeps it: what new data are compared with."""
+"""What the columns of training series hold, as JSON keeps it: what new data are compared with."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from drawing.scaling import learn_scaling
 
 @dataclass(frozen=True)
 class Ranges:
-    """Steps of a training series, and of each column the lowest and highest value, centre and spread of its unit.
+    """Steps of training series, and of each column the lowest and highest value, centre and spread of its unit.
 
     Of a column that was never measured all four are None.
     """
@@ -25,10 +26,11 @@ class Ranges:
     spread: list[float | None]
 
     @classmethod
-    def of(cls, series: NDArray[np.floating], scaling: str) -> Ranges:
-        """Those of a series (T, D) whose columns are drawn in units of `scaling`."""
+    def of(cls, series: Sequence[NDArray[np.floating]], scaling: str) -> Ranges:
+        """Those of a series (T, D) whose columns are drawn in units of `scaling`, or of several that share them."""
         found = []
-        for column in series.T:
+        for number in range(max(part.shape[1] for part in series)):
+            column = np.concatenate([part[:, number] for part in series if number < part.shape[1]])
             known = column[np.isfinite(column)]
             if len(known):
                 units = learn_scaling(scaling, [known])
@@ -36,7 +38,7 @@ class Ranges:
                 found.append((*ends, float(units.centre[0]), float(units.spread[0])))
             else:
                 found.append((None,) * 4)
-        return cls(len(series), *(list(values) for values in zip(*found, strict=True)))
+        return cls(sum(map(len, series)), *(list(values) for values in zip(*found, strict=True)))
 
     def plain(self) -> dict[str, Any]:
         """As JSON can hold it."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from drawing import SCALINGS
 from drawing.steps import Array
 
+SHARED = ""  # names what all channels share, where others have a unit for each
 TAIL = 0.01  # share of the training values that may lie beyond either end of the quantile range
 CONSTANT_SHARE = 0.1  # of a constant's size that is taken for its spread; of the constant 0 it is 1
 

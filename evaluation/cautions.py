@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from datasets import SeriesTask
 from drawing.colours import TOGETHER
 from drawing.ranges import Ranges
+from drawing.scaling import SHARED
 from evaluation.alarms import under_alarm
 from evaluation.frames import Scored
 from settings.config import Config
@@ -25,11 +26,11 @@ NAMED = 5  # channels or columns that are named; of the others their number is
 def cautions(task: SeriesTask, scored: list[Scored], config: Config, training: dict[str, Ranges]) -> list[str]:
     """Sentences about values cut off, ranges never seen, short training, gaps and alarms everywhere, for warnings.
 
-    `training` is what the training series of the channels hold, as far as it is known.
+    `training` is what the training series of the channels hold, as far as it is known; under SHARED, of all together.
     """
     found: dict[str, list[str]] = {}
     for channel in scored:
-        for kind, what in _of_channel(task, channel, config, training.get(channel.channel)):
+        for kind, what in _of_channel(task, channel, config, training.get(channel.channel, training.get(SHARED))):
             found.setdefault(kind, []).append(what)
     return [kind.format(_listed(what)) for kind, what in found.items()]
 
@@ -81,12 +82,12 @@ def _of_columns(
         if not len(asked):
             continue
         where = name if len(columns) == 1 or together else f"{name} {columns[number]}"
+        if number >= len(training.low) or training.low[number] is None:
+            yield "columns without any value in training: what they hold is not learnt: {}", where
+            continue
         low, high, centre, spread = (
             values[number] for values in (training.low, training.high, training.centre, training.spread)
         )
-        if low is None:
-            yield "columns without any value in training: what they hold is not learnt: {}", where
-            continue
         if config.clip:
             cut = float((np.abs((asked - centre) / spread) > config.clip).mean())
             if cut > CLIPPED:

@@ -150,3 +150,36 @@ def test_the_test_of_a_run_says_the_same_as_scoring_the_same_rows(
     told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
     assert len(told) >= 2 and any("values beyond clip = 2 are cut off: plant flow 20.0%" in line for line in told)
     assert warned(folder, table.iloc[3000:], capsys) == told
+
+
+def recordings(folder: Path) -> Path:
+    """Two recordings to learn from, at levels of their own, and two new ones; the last has a column more."""
+    for split, names in (("train", "ab"), ("test", "abcd")):
+        (folder / split).mkdir(parents=True)
+        for name in names:
+            table = plant(3000 if split == "train" else 1000, seed=ord(name))
+            table["tank level"] += {"a": 0, "b": 4, "c": 40, "d": 4}[name]
+            table = table.assign(lamp=0.0) if name == "d" else table
+            table.to_csv(folder / split / f"{name}.csv", index_label="time")
+    return folder
+
+
+def test_of_a_recording_that_was_not_in_training_the_same_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """What all of them have been at is known of it, and of all of them."""
+    errors.warn.cache_clear()
+    flags = ["--data-path", str(recordings(tmp_path / "recordings")), "--shared-density", "--weights", "random"]
+    flags += ["--no-report", "--vis-top-k", "0", "--work-dir", str(tmp_path / "runs")]
+    assert main.main(["--config", str(RECIPE), *flags]) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
+    (trained,) = (tmp_path / "runs").rglob("last.pt")
+    outside = "warning: values far outside everything seen in training (has the level moved?): "
+    assert f"{outside}c tank level 100%" in told
+    assert "warning: values beyond clip = 2 are cut off: c tank level 100.0%" in told
+    assert "warning: columns without any value in training: what they hold is not learnt: d lamp" in told
+    assert len(told) == 3, told
+    assert warned(trained.parent, plant(1000, seed=1), capsys) == []
+    new = plant(1000, seed=1)
+    new["tank level"] += 40
+    assert f"{outside}november tank level 100%" in warned(trained.parent, new, capsys)

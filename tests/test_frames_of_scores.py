@@ -301,7 +301,7 @@ def said(train: np.ndarray | None, test: np.ndarray, scores: np.ndarray | None =
     source = SimpleNamespace(series=lambda channel, split: test, columns=lambda channel: ["level", "rate"])
     config = load_config(RECIPE, keywords={"time_scales": [1], **chosen})
     result = replace(scored(np.zeros(len(test)) if scores is None else scores), channel="tank")
-    training = {} if train is None else {"tank": Ranges.of(train, config.scaling)}
+    training = {} if train is None else {"tank": Ranges.of([train], config.scaling)}
     return cautions(SimpleNamespace(source=source), [result], config, training)
 
 
@@ -332,7 +332,7 @@ def test_a_moved_level_and_a_missing_threshold_are_said() -> None:
     moved = replace(scored(np.zeros(400)), channel="tank", alarms=[replace(span(70, 89), moved=True), span(95, 99)])
     for result, expected in ((moved, ": tank at step 70 (20 steps)"), (scored(np.zeros(400), None), ": pump")):
         source = SimpleNamespace(series=lambda *_: quiet(400), columns=lambda _: ["level", "rate"])
-        ranges = {result.channel: Ranges.of(quiet(640), "none")}
+        ranges = {result.channel: Ranges.of([quiet(640)], "none")}
         config = load_config(RECIPE, keywords={"time_scales": [1]})
         (told,) = cautions(SimpleNamespace(source=source), [result], config, ranges)
         assert told.endswith(expected) and ("the level has moved" in told) == (result is moved)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drawing import SCALINGS
+from drawing.ranges import Ranges
 from drawing.scaling import CONSTANT_SHARE, Scaling, learn_scaling
 
 OWN_UNITS = [name for name in SCALINGS if name != "none"]
@@ -130,3 +131,15 @@ def test_the_largest_readings_stay_finite() -> None:
 def test_a_scaling_knows_nothing_but_centre_and_spread() -> None:
     scaling = Scaling(np.array([1.0, 2]), np.array([2.0, 4]))
     np.testing.assert_array_equal(scaling(np.array([[3.0, 2], [1, -2]])), [[1, 0], [0, -1]])
+
+
+@own_units
+def test_ranges_of_several_series_are_those_of_all_their_values(name: str) -> None:
+    """Whether every one of them has a column or not."""
+    short, long = values[:300, None], np.column_stack([values[300:], np.full(700, np.nan), values[300:] ** 2])
+    found = Ranges.of([short, long], name)
+    for number, known in enumerate([values, None, values[300:] ** 2]):
+        units = None if known is None else learn_scaling(name, [known])
+        expected = (None,) * 4 if units is None else (known.min(), known.max(), units.centre[0], units.spread[0])
+        assert (found.low[number], found.high[number], found.centre[number], found.spread[number]) == expected
+    assert found.steps == 1000

@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 
 from drawing.colours import TOGETHER, Drawing
 from drawing.gaps import made_up
-from drawing.scaling import Scaling, learn_scaling
+from drawing.scaling import SHARED, Scaling, learn_scaling
 from runtime.errors import InputError
 from settings.config import Config
-
-SHARED = ""  # the scaling of all channels, where they share it
 
 
 class Drawings:
