@@ -13,6 +13,7 @@ from settings.types import (
     DatasetName,
     DensityName,
     DetectorName,
+    Fraction,
     FromZero,
     LayoutName,
     Levels,
@@ -24,6 +25,7 @@ from settings.types import (
     ScalingName,
     Seed,
     Share,
+    ShareOrNone,
     Some,
     ThresholdRule,
     Word,
@@ -104,7 +106,7 @@ lr_decay_milestones: list[Positive[int]] = [70, 90]  # [head!=gaussian memory] s
 lr_decay_gamma: Share = 0.33  # [head!=gaussian memory] factor on the learning rate at each milestone
 grad_clip: Positive[float] = 2.0  # [head!=gaussian memory] largest norm of the gradient
 train_window: Positive[int] = 512  # [layout=line] columns of a training window; shorter series are continued to it
-held_out: Share = 0.2  # [head!=gaussian memory, timestep_map=nll] last part of a series, not trained on: for thresholds
+held_out: Fraction = 0.2  # [head!=gaussian memory, timestep_map=nll] last part of a series, kept out for thresholds
 feature_noise: FromZero[float] = 0.0  # [head!=gaussian memory] Gaussian noise in training, in features' deviations
 
 # Scores
@@ -130,9 +132,9 @@ drop: list[str] = []  # [series] channels to leave out of the evaluation, such a
 # Alarms: what starts one, and when it ends
 threshold: ThresholdRule = "maxima"  # [series] maxima or pot (fitted to training scores), q0.99 (quantile), a number
 risk: Positive[float] = 20.0  # [threshold=maxima] alarms per 10,000 normal steps by the fit, before its margin
-contrast: FromZero[float] = 0.4  # [series] an alarm rises so far from the median to the maximum of the scored series
-prune: FromZero[float] = 0.05  # [series, causal=False] alarms whose peaks stand out by less than this share are dropped
-release: FromZero[float] = 0.5  # [contrast!=0] share of that way below which an alarm ends
+contrast: Fraction = 0.4  # [series] an alarm rises so far from the median to the maximum of the scored series
+prune: Fraction = 0.05  # [series, causal=False] alarms whose peaks stand out by less than this share are dropped
+release: ShareOrNone = 0.5  # [contrast!=0] share of that way below which an alarm ends
 join: FromZero[int] = 200  # [series] steps: alarms that lie closer are one
 least_length: Positive[int] = 1  # [series] steps below which an alarm is dropped
 cool_down: FromZero[int] = 0  # [series] steps after an alarm in which only a higher peak starts another

@@ -42,12 +42,15 @@ def _length(number: int) -> Bound:
 
 _POSITIVE = Bound("numbers above 0", lambda value: value > 0)
 _FROM_ZERO = Bound("numbers from 0 on", lambda value: value >= 0)
+_UP_TO_ONE = Bound("numbers up to 1", lambda value: value <= 1)
 _NAMED = Bound("at least one name", lambda value: len(value) > 0)
 _RULE = r"maxima|pot|q(0(\.\d+)?|1(\.0+)?)|[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?"
 
 Positive = Annotated[T, _POSITIVE]
 FromZero = Annotated[T, _FROM_ZERO]
-Share = Annotated[float, _POSITIVE, Bound("numbers up to 1", lambda value: value <= 1)]
+Share = Annotated[float, _POSITIVE, _UP_TO_ONE]
+ShareOrNone = Annotated[float, _FROM_ZERO, _UP_TO_ONE]
+Fraction = Annotated[float, _FROM_ZERO, Bound("numbers below 1", lambda value: value < 1)]
 Seed = Annotated[int, _FROM_ZERO, Bound(f"numbers up to {2**32 - 1}", lambda value: value < 2**32)]
 Word = Annotated[str, _NAMED]
 Some = Annotated[list[T], _NAMED]

@@ -116,7 +116,7 @@ def test_short_training(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
 
 def test_no_step_was_held_out(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     flow = ("--head", "flow", "--parallel-blocks", "1", "1", "1", "--meta-epochs", "1", "--sub-epochs", "1")
-    folder = run(tmp_path, plant(3500), *flow, "--condition", "none", "--held-out", "1e-5")
+    folder = run(tmp_path, plant(3500), *flow, "--condition", "none", "--held-out", "0")
     new = plant(1500, seed=1)
     (told,) = warned(folder, new, capsys)
     assert "no step of training was held out, so no threshold is learnt and no alarm raised" in told

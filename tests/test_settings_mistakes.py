@@ -43,6 +43,13 @@ BAD_VALUES = {
     "negative lr": ("lr", "-1", "-1", ["-1", "above 0"]),
     "top_k above 1": ("top_k", "1.5", "1.5", ["1.5", "up to 1"]),
     "top_k of 0": ("top_k", "0", "0", ["0", "above 0"]),
+    "a contrast of 1": ("contrast", "1", "1", ["1", "below 1"]),  # would ask for more than the highest score
+    "negative contrast": ("contrast", "-0.1", "-0.1", ["-0.1", "from 0"]),
+    "prune above 1": ("prune", "5", "5", ["5", "below 1"]),
+    "negative prune": ("prune", "-0.1", "-0.1", ["-0.1", "from 0"]),
+    "release above 1": ("release", "1.5", "1.5", ["1.5", "up to 1"]),
+    "negative release": ("release", "-0.5", "-0.5", ["-0.5", "from 0"]),
+    "everything held out": ("held_out", "1", "1", ["1", "below 1"]),
     "negative seed": ("seed", "-1", "-1", ["-1", "from 0"]),
     "a seed torch cannot take": ("seed", str(2**45), str(2**45), [str(2**45), "Allowed"]),
     "no multiple of 4": ("c_conds", "64 64 6", "[64, 64, 6]", ["[64, 64, 6]", "multiples of 4"]),
