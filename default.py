@@ -130,7 +130,7 @@ widen: FromZero[int] = 0  # [series] steps by which every labelled interval grow
 drop: list[str] = []  # [series] channels to leave out of the evaluation, such as P-2
 
 # Alarms: what starts one, and when it ends
-threshold: ThresholdRule = "maxima"  # [series] maxima or pot (fitted to training scores), q0.99 (quantile), a number
+threshold: ThresholdRule = "maxima"  # [series] maxima, pot, q0.99: learnt; a number: without contrast, prune, drift
 risk: Positive[float] = 20.0  # [threshold=maxima] alarms per 10,000 normal steps by the fit, before its margin
 contrast: Fraction = 0.4  # [series] an alarm rises so far from the median to the maximum of the scored series
 prune: Fraction = 0.05  # [series, causal=False] alarms whose peaks stand out by less than this share are dropped

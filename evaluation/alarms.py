@@ -75,7 +75,7 @@ def raise_by_factor(
         watch, going = Watch(replace(policy, factor=factor), learnt), np.zeros(len(scores), dtype=bool)
         going[steps] = watch.push(distances, needed, steps)
         alarms = watch.finish()
-        if not policy.causal:
+        if not policy.causal and not is_number(policy.threshold):
             alarms = _pruned(alarms, scores, watch.moved, policy.prune)
         found.append((alarms, going & under_alarm(alarms, len(scores))))
     return found

@@ -24,6 +24,10 @@ def middle(values: list[float]) -> float:
     return (ranked[(len(ranked) - 1) // 2] + ranked[len(ranked) // 2]) / 2
 
 
+def is_learnt(rule: str) -> bool:
+    return rule in ("maxima", "pot") or rule.startswith("q")
+
+
 def slow_limits(
     distances: list[float], threshold: float, usual: float | None, policy: Policy, place: int, history: int
 ) -> tuple[float, float, float]:
@@ -32,7 +36,7 @@ def slow_limits(
     And the threshold, as far up as the running level has risen.
     """
     start = go_on = risen = slow_root(threshold)
-    if policy.threshold in ("maxima", "pot") or policy.threshold.startswith("q"):
+    if is_learnt(policy.threshold):
         if policy.contrast:
             known = distances[max(place + 1 - history, 0) : place + 1] if policy.causal else distances
             way = policy.contrast * (max(known) - middle(known))
@@ -114,7 +118,7 @@ def slow_alarms(
                     going.add(step)
     if lasting is not None:
         end(lasting, after_long=False)
-    if not policy.causal and policy.prune:
+    if not policy.causal and policy.prune and is_learnt(policy.threshold):
         found = slow_pruned(found, scores, elsewhere, policy.prune)
     kept = {step for alarm in found for step in range(alarm.start, alarm.end + 1)}
     return found, [step in going & kept for step in range(len(scores))]

@@ -183,12 +183,14 @@ def test_a_causal_contrast_forgets() -> None:
 
 
 def test_a_number_is_taken_as_it_is() -> None:
-    """Neither a contrast nor a drift moves a threshold that somebody has set."""
+    """Neither a contrast nor a drift moves a threshold that somebody has set, and what is above it is not pruned."""
     scores = np.concatenate([np.linspace(1, 36, 500), [400.0], np.full(99, 36.0)])
-    policy = replace(plain_policy("30"), contrast=0.9, drift=50)
+    policy = replace(plain_policy("30"), contrast=0.9, drift=50, prune=0.9)
     (alarm,) = raise_alarms(scores, learn("30", 6.0, np.ones(100)), policy)[0]
     assert (alarm.start, alarm.end) == (int(np.flatnonzero(scores > 30)[0]), 599)
     assert alarm.limit == pytest.approx(30)
+    scores[520] = 29.0
+    assert spans(raise_alarms(scores, learn("30", 6.0, np.ones(100)), policy)[0]) == [(alarm.start, 519), (521, 599)]
 
 
 @pytest.mark.parametrize("contrast", [0.0, 0.4])
