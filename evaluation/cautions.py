@@ -11,6 +11,7 @@ from drawing.ranges import Ranges
 from drawing.scaling import SHARED
 from evaluation.alarms import under_alarm
 from evaluation.frames import Scored
+from evaluation.thresholds import is_number
 from settings.config import Config
 
 CLIPPED = 0.01  # share of the values of a column from which on it is said that they are cut off
@@ -21,18 +22,26 @@ ALARMED = 0.5  # share of the steps under alarm
 FEWEST_CELLS = 20  # cells of the coarsest pyramid level that a density can learn anything from
 COARSEST = 32  # steps between the cells of that level, of the series drawn with one step per column
 NAMED = 5  # channels or columns that are named; of the others their number is
+SEEN = (
+    "thresholds are learnt from scores of the very steps that the model has learnt, and are too low: of one picture of "
+    "a whole series (layout = stretch) nothing can be held out. Expect alarms on normal data; --layout line holds out"
+)
 
 
-def cautions(task: SeriesTask, scored: list[Scored], config: Config, training: dict[str, Ranges]) -> list[str]:
+def cautions(
+    task: SeriesTask, scored: list[Scored], config: Config, training: dict[str, Ranges], held_out: bool = True
+) -> list[str]:
     """Sentences about values cut off, ranges never seen, short training, gaps and alarms everywhere, for warnings.
 
     `training` is what the training series of the channels hold, as far as it is known; under SHARED, of all together.
+    `held_out`: whether their scores are those of steps that were not learnt.
     """
     found: dict[str, list[str]] = {}
     for channel in scored:
         for kind, what in _of_channel(task, channel, config, training.get(channel.channel, training.get(SHARED))):
             found.setdefault(kind, []).append(what)
-    return [kind.format(_listed(what)) for kind, what in found.items()]
+    learnt = not is_number(config.threshold) and any(channel.learnt.threshold is not None for channel in scored)
+    return [SEEN] * (learnt and not held_out) + [kind.format(_listed(what)) for kind, what in found.items()]
 
 
 def _listed(names: list[str]) -> str:

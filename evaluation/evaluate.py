@@ -21,6 +21,7 @@ from evaluation.details import Detail, RowScores, detail_of, usual_rows
 from evaluation.frames import Scored, alarm_frame, step_frame, write_frames
 from evaluation.judge import Labelled, Result, Scoring, judge, labelled_channels
 from evaluation.operating import operating_points
+from evaluation.quiet import holds_out
 from evaluation.results import Evaluation, metrics_of
 from evaluation.shown import report_of
 from evaluation.thresholds import is_number
@@ -64,7 +65,7 @@ def evaluate(scores_folder: Path, task: SeriesTask, config: Config, train_folder
     scored = _scored(files, train, model, results[0], task, config)
     ranges = {} if train is None else {name: Ranges(**held) for name, held in train.facts.get("training", {}).items()}
     operating = operating_points(model, results[0], labels, Policy.of(config)) if config.report else []
-    told = cautions(task, scored, config, ranges)
+    told = cautions(task, scored, config, ranges, model.held_out)
     evaluation = Evaluation(files, labels, scorings, results, scored, operating, told)
     if both_classes:
         print_tables(results)
@@ -182,7 +183,8 @@ def _model_scores(
         raise InputError(f"drop = {' '.join(config.drop)}: leaves no channel to evaluate. Drop fewer.")
     found = scores_of_steps(files, train, source, config)
     test, train_steps = ([part[n] for n in kept] if part is not None else None for part in found)
-    return files, train, Scoring("model", [files.channels[n] for n in kept], test, train_steps)
+    held_out = holds_out(files.config or config)
+    return files, train, Scoring("model", [files.channels[n] for n in kept], test, train_steps, held_out)
 
 
 def _trivial(task: SeriesTask, channels: Sequence[str], config: Config) -> list[Scoring]:

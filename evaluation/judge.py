@@ -40,13 +40,15 @@ PARTS = {
 class Scoring:
     """One way to score: the scores (T,) of the test and training steps of every one of `channels`.
 
-    They are NaN where nothing was measured. Without training scores, `train` is None.
+    They are NaN where nothing was measured. Without training scores, `train` is None; not `held_out` are those of steps
+    that were learnt.
     """
 
     name: str
     channels: list[str]
     test: list[NDArray[np.floating]]
     train: list[NDArray[np.floating]] | None
+    held_out: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +107,7 @@ def judge(scoring: Scoring, labels: Labelled, policy: Policy, options: Options) 
         None if known.threshold is None else under_alarm(alarms, len(scores))
         for scores, known, (alarms, _) in zip(scoring.test, learnt, raised, strict=True)
     ]
-    quiet = [None if scores is None else quiet_alarms(scores, policy) for scores in train]
+    quiet = [quiet_alarms(scores, policy) if scores is not None and scoring.held_out else None for scores in train]
 
     def values(places: list[tuple[int, slice]]) -> Values:
         def pooled(arrays: Sequence[NDArray | None]) -> NDArray | None:

@@ -3,9 +3,22 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from drawing.layouts import make_layout
 from drawing.steps import PARTS, training_parts
 from evaluation.alarms import Policy, raise_alarms
 from evaluation.thresholds import learn
+from settings.config import Config
+
+
+def holds_out(config: Config) -> bool:
+    """Whether training scores are those of steps that were held out, as far as the settings tell.
+
+    They are not where one picture holds a whole series.
+    """
+    if config.detector != "msflow":  # others give no score of what they cannot hold out
+        return True
+    layout = make_layout(config)
+    return layout.window is not None or layout.cuttable
 
 
 def quiet_alarms(train_scores: NDArray[np.floating], policy: Policy) -> tuple[int, int]:

@@ -13,8 +13,10 @@ import eval_smap_timestep
 import main
 from evaluation import evaluate as evaluation
 from evaluation.judge import HEAVY, LIGHT, PER_CHANNEL, POOLED, SECOND_HALF, Result, Scoring, judge, parts_of, verdict
+from evaluation.quiet import holds_out
 from metrics.metric import Options
 from metrics.table import columns
+from settings.load import load_config
 
 OPTIONS = Options(vus_window=8, bootstrap=50, point_adjust=True)
 POLICY = plain_policy("q0.9")
@@ -140,6 +142,32 @@ def test_metrics_json_holds_every_figure_with_its_definition(scored, capsys: pyt
         assert list(score["channels"]) == ["P-1", "S-1", "E-1"]
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("Time-step ROC AUC"))
     assert f"{found['scores']['model']['parts']['pooled']['roc_auc']:.4f}" in line
+
+
+@pytest.mark.parametrize("threshold", ["maxima", "0.5"])
+def test_scores_of_pictures_of_whole_series_are_not_held_out_which_is_said(scored, threshold: str) -> None:
+    """And no alarm on them is an alarm on quiet data; those of trivial scores are."""
+    assert evaluate(scored, "--report", "--threshold", threshold, "--bootstrap", "0", "--vus-window", "0") == 0
+    found = json.loads((scored[1] / "metrics.json").read_text())
+    told = [caution for caution in found["cautions"] if "scores of the very steps that the model has learnt" in caution]
+    assert len(told) == (threshold == "maxima")  # a number is not learnt
+    quiet = {name: score["parts"]["pooled"]["quiet_alarms"] for name, score in found["scores"].items()}
+    assert quiet.pop("model") is None and None not in quiet.values()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ({"layout": "stretch"}, False),
+        ({"layout": "stretch", "timestep_map": "nll", "head": "gaussian"}, False),
+        ({"layout": "line"}, True),
+        ({"layout": "gasf"}, True),
+        ({"detector": "another"}, True),
+    ],
+    ids=str,
+)
+def test_which_training_scores_are_held_out(chosen: dict[str, str], expected: bool) -> None:
+    assert holds_out(replace(load_config(), **chosen)) == expected
 
 
 def test_other_thresholds_are_tried_for_a_report_only(scored, monkeypatch: pytest.MonkeyPatch) -> None:
