@@ -40,8 +40,17 @@ def cautions(
     for channel in scored:
         for kind, what in _of_channel(task, channel, config, training.get(channel.channel, training.get(SHARED))):
             found.setdefault(kind, []).append(what)
-    learnt = not is_number(config.threshold) and any(channel.learnt.threshold is not None for channel in scored)
-    return [SEEN] * (learnt and not held_out) + [kind.format(_listed(what)) for kind, what in found.items()]
+    told = [kind.format(_listed(what)) for kind, what in found.items()]
+    lacking = [channel.channel for channel in scored if channel.learnt.threshold is None]
+    # without any threshold of any channel there may be no training scores at all, which is said elsewhere
+    if lacking and (training or len(lacking) < len(scored)):
+        told.append(
+            "no step of training was held out, so no threshold is learnt and no alarm raised (--threshold X), in "
+            f"{len(lacking)} of {len(scored)} channel(s), which no figure of alarms counts: {_listed(lacking)}"
+        )
+    if not held_out and not is_number(config.threshold) and len(lacking) < len(scored):
+        told.append(SEEN)
+    return told
 
 
 def _listed(names: list[str]) -> str:
@@ -62,11 +71,6 @@ def _of_channel(task: SeriesTask, scored: Scored, config: Config, training: Rang
             f"short training: the coarsest features are {coarsest} steps apart, and of less than "
             f"{FEWEST_CELLS * coarsest} training steps little can be learnt about them (--time-scales 1 helps): {{}}",
             f"{name} {training.steps} steps",
-        )
-    if scored.learnt.threshold is None and training is not None:
-        yield (
-            "no step of training was held out, so no threshold is learnt and no alarm raised (--threshold X): {}",
-            name,
         )
     if (above := float(under_alarm(scored.alarms, len(scored.scores)).mean())) > ALARMED:
         yield "more than half of the steps are under alarm; the threshold means little there: {}", f"{name} {above:.0%}"

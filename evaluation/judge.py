@@ -97,7 +97,7 @@ def parts_of(labels: Labelled) -> dict[str, list[tuple[int, slice]]]:
 def judge(scoring: Scoring, labels: Labelled, policy: Policy, options: Options) -> Result:
     """Every metric of one scoring against the test labels (T,) of every channel; unlabelled ones count in no part.
 
-    Nor do steps at which nothing was measured.
+    Nor do steps at which nothing was measured, nor in figures of alarms channels without a threshold.
     """
     train = scoring.train or [None] * len(labels)
     measured = [np.isfinite(scores) for scores in scoring.test]
@@ -109,7 +109,7 @@ def judge(scoring: Scoring, labels: Labelled, policy: Policy, options: Options) 
     ]
     quiet = [quiet_alarms(scores, policy) if scores is not None and scoring.held_out else None for scores in train]
 
-    def values(places: list[tuple[int, slice]]) -> Values:
+    def steps_of(places: list[tuple[int, slice]]) -> Steps:
         def pooled(arrays: Sequence[NDArray | None]) -> NDArray | None:
             pieces = [
                 None if arrays[number] is None else arrays[number][steps][measured[number][steps]]
@@ -117,12 +117,16 @@ def judge(scoring: Scoring, labels: Labelled, policy: Policy, options: Options) 
             ]
             return None if any(piece is None for piece in pieces) or not pieces else np.concatenate(pieces)
 
-        scores = pooled(scoring.test)
+        scores = pooled(scoring.test) if places else np.zeros(0)
         lengths = [int(measured[number][steps].sum()) for number, steps in places]
         counts = [quiet[number] for number in dict.fromkeys(number for number, _ in places)]
         held_out = None if None in counts or not counts else tuple(map(sum, zip(*counts, strict=True)))
-        scores = scores if places else np.zeros(0)
-        return step_metrics(Steps(pooled(labels), scores, pooled(alarmed), lengths, options, held_out))
+        return Steps(pooled(labels), scores, pooled(alarmed), lengths, options, held_out)
+
+    def values(places: list[tuple[int, slice]]) -> Values:
+        watched = [place for place in places if alarmed[place[0]] is not None]
+        steps = steps_of(places)
+        return step_metrics(steps, steps if watched == places else steps_of(watched))
 
     parts = {name: values(places) for name, places in parts_of(labels).items()}
     channels = [values([(number, slice(None))]) for number in range(len(labels))]

@@ -16,7 +16,7 @@ FACTORS = tuple(float(2.0**power) for power in np.linspace(-2, 2, 25))  # of the
 class OperatingPoint:
     """The alarms of every channel with all thresholds times `factor`, and what they are worth.
 
-    `alarms_per_1000` steps; without labels all else is None.
+    `alarms_per_1000` steps; without labels all else is None. Channels without a threshold count in no figure.
     """
 
     factor: float
@@ -32,14 +32,17 @@ def operating_points(scoring: Scoring, result: Result, labels: Labelled, policy:
     """The scores (T,) of all channels under every one of FACTORS, from the lowest threshold on."""
     pairs = zip(scoring.test, result.learnt, strict=True)
     raised = [[alarms for alarms, _ in raise_by_factor(*pair, policy, FACTORS)] for pair in pairs]
-    return [_point(scoring, labels, factor, alarms) for factor, *alarms in zip(FACTORS, *raised, strict=True)]
+    watched = [number for number, learnt in enumerate(result.learnt) if learnt.threshold is not None]
+    return [_point(scoring, labels, watched, factor, alarms) for factor, *alarms in zip(FACTORS, *raised, strict=True)]
 
 
-def _point(scoring: Scoring, labels: Labelled, factor: float, alarms: list[list[Alarm]]) -> OperatingPoint:
-    measured = [np.isfinite(scores) for scores in scoring.test]
-    total = sum(int(steps.sum()) for steps in measured)
+def _point(
+    scoring: Scoring, labels: Labelled, watched: list[int], factor: float, alarms: list[list[Alarm]]
+) -> OperatingPoint:
+    measured = {number: np.isfinite(scoring.test[number]) for number in watched}
+    total = sum(int(steps.sum()) for steps in measured.values())
     rate = 1000 * sum(map(len, alarms)) / max(total, 1)
-    known = labelled_channels(labels)
+    known = [number for number in labelled_channels(labels) if number in measured]
     if not known:
         return OperatingPoint(factor, alarms, rate)
     covered = [under_alarm(alarms[n], len(scoring.test[n]))[measured[n]] for n in known]

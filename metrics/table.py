@@ -16,11 +16,11 @@ def printed_columns(table: PrintedTable, values: Values) -> list[Column]:
     return [column for column in columns() if column.printed and column.table == table and column.name in values]
 
 
-def step_metrics(steps: Steps) -> Values:
-    """Every figure that the options ask for, by name; None: undefined."""
+def step_metrics(steps: Steps, watched: Steps) -> Values:
+    """Every figure that the options ask for, by name; None: undefined. Those of alarms are of the steps `watched`."""
     asked = [metric for _, metric in METRICS.items() if metric.asked(steps.options)]
     return {
         column.name: value
         for metric in asked
-        for column, value in zip(metric.columns, metric.values(steps), strict=True)
+        for column, value in zip(metric.columns, metric.values(watched if metric.needs_alarms else steps), strict=True)
     }

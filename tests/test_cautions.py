@@ -1,14 +1,19 @@
 """What makes a result worse than it looks is said, of new data that a run scores as of those it was tested on."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from test_frames_of_scores import scored
 
 import main
+from evaluation.cautions import cautions
 from runtime import errors
+from settings.load import load_config
 
 RECIPE = Path(main.__file__).parent / "configs" / "telemetry.py"
 COLUMNS = ("flow", "tank level")
@@ -120,9 +125,19 @@ def test_no_step_was_held_out(tmp_path: Path, capsys: pytest.CaptureFixture) -> 
     new = plant(1500, seed=1)
     (told,) = warned(folder, new, capsys)
     assert "no step of training was held out, so no threshold is learnt and no alarm raised" in told
+    assert told.endswith("in 1 of 1 channel(s), which no figure of alarms counts: plant")
     assert len(alarms(folder)) == 0
     assert not any("held out" in line for line in warned(folder, new, capsys, "--threshold", "0.1"))
     assert len(alarms(folder)) > 0
+
+
+def test_how_many_channels_have_no_threshold() -> None:
+    """Whether what their training held is known or not; without any training scores something else is said."""
+    found = [replace(scored(np.zeros(50), None if n < 2 else 1.0), channel=f"c{n}") for n in range(3)]
+    source, config = SimpleNamespace(source=None), load_config(RECIPE)
+    (told,) = cautions(source, found, config, {})
+    assert told.endswith("in 2 of 3 channel(s), which no figure of alarms counts: c0, c1")
+    assert cautions(source, found[:2], config, {}) == []
 
 
 def test_of_a_run_that_did_not_keep_what_its_training_held_the_rest_is_said(

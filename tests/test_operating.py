@@ -12,6 +12,7 @@ from evaluation import alarms
 from evaluation.alarms import limits
 from evaluation.judge import POOLED, Labelled, Result, Scoring, judge
 from evaluation.operating import FACTORS, operating_points
+from metrics import METRICS
 from metrics.metric import Options
 
 NAN = np.nan
@@ -71,15 +72,26 @@ def test_the_learnt_threshold_gives_the_alarms_of_the_result(judged: tuple) -> N
     assert points[len(FACTORS) // 2].alarms == result.alarms and sum(map(len, result.alarms)) > 1
 
 
-@pytest.mark.parametrize("name", POLICIES)
-def test_and_its_worth(name: str) -> None:
-    scoring, labels = made()
-    pair = Scoring("model", *(values[:2] for values in (scoring.channels, scoring.test, scoring.train)))
-    result = judge(pair, labels[:2], POLICIES[name], OPTIONS)
-    point = operating_points(pair, result, labels[:2], POLICIES[name])[len(FACTORS) // 2]
+def test_and_its_worth(judged: tuple) -> None:
+    name, scoring, labels, result = judged
+    point = operating_points(scoring, result, labels, POLICIES[name])[len(FACTORS) // 2]
     names = ("event_precision", "event_recall", "event_f1", "normal_alarmed_share")
     expected = [result.parts[POOLED][metric] for metric in names]
-    assert [point.precision, point.recall, point.f1, point.normal_share] == expected
+    assert [point.precision, point.recall, point.f1, point.normal_share] == expected and None not in expected
+
+
+def test_a_channel_without_a_threshold_counts_in_no_figure_of_alarms(judged: tuple) -> None:
+    """But in all others: how its steps rank is known."""
+    name, scoring, labels, result = judged
+    some = Scoring("model", *(values[:3] for values in (scoring.channels, scoring.test, scoring.train)))
+    without = judge(some, labels[:3], POLICIES[name], OPTIONS)
+    of_alarms = [c.name for _, metric in METRICS.items() if metric.needs_alarms for c in metric.columns]
+    for figure in of_alarms:
+        assert result.parts[POOLED][figure] == without.parts[POOLED][figure]
+        assert result.channels[3][figure] is None
+    assert result.parts[POOLED]["roc_auc"] != without.parts[POOLED]["roc_auc"]
+    none = judge(replace(scoring, train=None), labels, POLICIES[name], OPTIONS)
+    assert {none.parts[POOLED][figure] for figure in of_alarms} == {None}
 
 
 def test_what_every_threshold_is_worth(judged: tuple) -> None:
@@ -89,10 +101,10 @@ def test_what_every_threshold_is_worth(judged: tuple) -> None:
         for number, (scores, learnt) in enumerate(zip(scoring.test, result.learnt, strict=True)):
             expected = [] if learnt.threshold is None else slow_alarms(scores, learnt, policy)[0]
             assert point.alarms[number] == expected
-        measured = sum(int(np.isfinite(scores).sum()) for scores in scoring.test)
+        measured = sum(int(np.isfinite(scores).sum()) for scores in scoring.test[:3])  # the last has no threshold
         assert point.alarms_per_1000 == pytest.approx(1000 * sum(map(len, point.alarms)) / measured)
         truth, covered, lengths = [], [], []
-        for number in (0, 1, 3):
+        for number in (0, 1):
             steps = {step for alarm in point.alarms[number] for step in range(alarm.start, alarm.end + 1)}
             kept = [step for step, score in enumerate(scoring.test[number]) if not np.isnan(score)]
             truth += [labels[number][step] for step in kept]
