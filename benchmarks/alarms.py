@@ -4,7 +4,7 @@
     uv run python -m benchmarks.alarms --weights FILE              with resnet18 weights from a file
     uv run python -m benchmarks.alarms --recipe telemetry          that recipe instead of line
     uv run python -m benchmarks.alarms --runs FOLDER FOLDER        alarms in the training of these runs, too
-    uv run python -m benchmarks.alarms --only "risk 6" "pot"       some of the variants
+    uv run python -m benchmarks.alarms --only "risk 8" "pot"       some of the variants
 
 Two fleets have faults in their test part, two have none. Printed for every variant: event precision, recall, F1 and the
 share of normal steps under alarm of the first, alarms per 100,000 steps of the latter, and alarms per 10,000 steps of
@@ -36,6 +36,8 @@ from settings.config import Config
 
 Array = NDArray[np.float64]
 CHANNELS = 56
+# whether a fleet has faults, and its steps of training and test
+FLEETS = ((True, (2500, 8000)), (True, (2500, 8000)), (False, (2500, 2000)), (False, (3000, 6000)))
 FAULTY = 0.75  # share of the channels of a fleet that have faults
 VARIANTS: dict[str, dict[str, Any]] = {
     "recipe": {},
@@ -159,9 +161,8 @@ def run(argv: list[str] | None) -> None:
     for name in given.only:
         if name not in VARIANTS:
             raise unknown_name("variant", name, list(VARIANTS))
-    made = [(True, (2500, 8000)), (True, (2500, 8000)), (False, (2500, 2000)), (False, (3000, 6000))]
     fleets = []
-    for number, (faulty, steps) in enumerate(made):
+    for number, (faulty, steps) in enumerate(FLEETS):
         found, policy = scored_fleet(given.seed + number, faulty, given.recipe, given.weights, steps)
         fleets.append(found)
     runs = [list(held_out(folder, msflow.load(folder).config).values()) for folder in given.runs]

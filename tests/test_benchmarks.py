@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 import torch
 from conftest import tiny_flags
 
-from benchmarks import accuracy, golden, side_by_side, speed
+import msflow
+from benchmarks import accuracy, alarms, golden, side_by_side, speed
 from benchmarks.inputs import write_pictures, write_telemetry
 from benchmarks.own_process import evaluate_scores
 from benchmarks.variants import flow_of, open_variant
@@ -130,3 +132,29 @@ def test_accuracy_has_a_row_of_a_recipe_beside_those_of_trivial_scores(tmp_path:
     accuracy.write_results(tmp_path / "accuracy.csv", rows)
     assert accuracy.read_results(tmp_path / "accuracy.csv") == rows
     assert f"| line | {rows[-1].pooled_auroc:.3f}".replace("0.", ".") in accuracy.as_markdown(rows, "here")
+
+
+def test_alarms_tries_policies_on_made_up_fleets_and_the_training_of_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(alarms, "CHANNELS", 3)
+    monkeypatch.setattr(alarms, "FLEETS", [(True, (500, 2100))] * 2 + [(False, (500, 300))] * 2)
+    known = msflow.fit(np.random.default_rng(0).normal(size=500), weights="random", folder=tmp_path / "noise").folder
+    capsys.readouterr()
+    variants = ["recipe", "causal", "pot alone"]
+    assert alarms.main(["--recipe", "telemetry", "--runs", str(known), "--only", *variants]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split()[0] == "variant" and head.split()[-1] == known.name
+    for name, line in zip(variants, lines, strict=True):
+        assert line.startswith(f"{name} ") and len(line.rstrip()) <= len(head)
+        cells = [float(cell) for cell in line[17:].split()]
+        assert len(cells) == 2 * 4 + 2 + 1 + 1 and min(cells) >= 0
+        assert max(cells[:8]) <= 1  # precision, recall, F1 and the share of normal steps under alarm, twice
+    share = {name: float(line[17:].split()[3]) for name, line in zip(variants, lines, strict=True)}
+    assert share["pot alone"] > share["recipe"], "without a policy more steps are under alarm"
+
+
+def test_alarms_knows_the_variants_that_it_names(capsys: pytest.CaptureFixture) -> None:
+    asked = re.search(r'--only ("[^"]+") ("[^"]+")', alarms.__doc__)
+    assert asked and {name.strip('"') for name in asked.groups()} <= set(alarms.VARIANTS)
+    assert alarms.main(["--only", "risk 1e9"]) == 2 and "unknown variant 'risk 1e9'" in capsys.readouterr().err
