@@ -138,7 +138,7 @@ class Watch:
             back = _first(distances < self._usual + state.shift / 2)
             if not policy.causal:
                 self.moved.append((int(steps[0]), int(steps[min(back, start, len(steps) - 1)]) + 1))
-            if back < start:
+            if back <= start and back < len(steps):  # where both, the level is back first
                 state.shift = 0.0
                 return back
         if start < len(steps):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from alarm_references import slow_alarms
 from conftest import plain_policy
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_watch import policies
 
@@ -32,6 +32,8 @@ def slow_thresholds(known: list[float], policy: Policy) -> list[float]:
 
 @settings(deadline=None, max_examples=60, database=None)
 @given(st.integers(5, 120), policies, st.integers(0, 10_000))
+# a step at which the level is back, and which is an alarm by the limit of before: the threshold is below what is usual
+@example(57, replace(plain_policy("q0.5"), moved_after=12, factor=0.25), 6654)
 def test_every_part_is_judged_by_the_others(steps: int, policy: Policy, seed: int) -> None:
     rng = np.random.default_rng(seed)
     scores = rng.gamma(2, size=steps) * np.repeat(rng.choice([1, 1, 4], steps // 7 + 1), 7)[:steps]
