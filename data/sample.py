@@ -14,11 +14,23 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
-from numpy.typing import NDArray
 
+from data.synthetic.held_back import (
+    boiler,
+    code,
+    heartbeat,
+    keyed,
+    onsets,
+    queue,
+    relaxation,
+    slewing,
+    sunlit,
+    swept,
+    tank,
+)
+from data.synthetic.processes import Array
 from runtime.files import atomic_folder
 
-Array = NDArray[np.float64]
 Signal = Callable[[Array, Array, Generator], Array]
 Split = Literal["train", "test"]
 
@@ -157,11 +169,6 @@ def _commands(steps: int, width: int, rng: Generator) -> Array:
     return commands
 
 
-def _onsets(command: Array) -> Array:
-    """1 where a command (T,) switches on, else 0."""
-    return np.maximum(np.diff(command, prepend=0), 0)
-
-
 # Anomalies
 
 
@@ -237,8 +244,8 @@ def _warped(phase: Array, anomaly: Anomaly, period: float, rng: Generator) -> Ar
 
 def _missing_response(source: Source, normal: Array, slot: tuple[int, int], rng: Generator) -> tuple[Anomaly, Array]:
     """The signal (T,) deaf to one start command, from that command until it is back to normal by itself."""
-    onsets = np.flatnonzero(_onsets(source.commands[:, 0]))
-    first = int(rng.choice(onsets[(onsets >= slot[0]) & (onsets < slot[1])]))
+    starts = np.flatnonzero(onsets(source.commands[:, 0]))
+    first = int(rng.choice(starts[(starts >= slot[0]) & (starts < slot[1])]))
     heard = source.commands.copy()
     heard[first : first + source.recipe.command_width, 0] = 0
     broken = source.clean(commands=heard)
@@ -246,83 +253,18 @@ def _missing_response(source: Source, normal: Array, slot: tuple[int, int], rng:
     return Anomaly(Kind.MISSING_RESPONSE, first, last), broken
 
 
-# Signals: (phase (T,) in periods, commands (T, 3), chance) -> clean values (T,) within about [-1, 1]
-
-
-def _wave(phase: Array) -> Array:
-    return np.sin(2 * np.pi * phase)
-
-
-def _drift(steps: int, period: float, rng: Generator) -> Array:
-    """A swing (T,) in [-1, 1] that a changed frequency leaves alone; every train split shows all of it."""
-    return _wave(rng.uniform() + np.arange(steps) / period)
-
-
-def _sine(phase: Array, commands: Array, rng: Generator) -> Array:
-    return 0.75 * _wave(phase)
-
-
-def _two_sines(phase: Array, commands: Array, rng: Generator) -> Array:
-    return 0.5 * _wave(phase) + 0.3 * _wave(3 * phase + 0.2)
-
-
-def _modulated(phase: Array, commands: Array, rng: Generator) -> Array:
-    return (0.55 + 0.25 * _drift(len(phase), 190, rng)) * _wave(phase)
-
-
-def _square(phase: Array, commands: Array, rng: Generator) -> Array:
-    return np.where(phase % 1 < 0.4, 0.65, -0.55)
-
-
-def _staircase(phase: Array, commands: Array, rng: Generator) -> Array:
-    """Modes held for a short, random time; no mode follows itself, so no hold comes near a flat line."""
-    modes = np.array([-0.7, -0.3, 0.15, 0.7])
-    dwells = rng.integers(8, 20, size=len(phase) // 8 + 1, endpoint=True)
-    moves = rng.integers(1, len(modes), size=len(dwells))
-    visited = np.repeat(modes[np.cumsum(moves) % len(modes)], dwells)
-    return visited[: len(phase)] + 0.04 * _wave(phase)
-
-
-def _ramps(phase: Array, commands: Array, rng: Generator) -> Array:
-    return 1.5 * (phase % 1) - 0.75
-
-
-def _drifting_cycle(phase: Array, commands: Array, rng: Generator) -> Array:
-    return 0.45 * _drift(len(phase), 310, rng) + 0.3 * _wave(phase)
-
-
-def _charge(phase: Array, commands: Array, rng: Generator) -> Array:
-    """Charges exponentially while the start command is on, discharges as slowly afterwards."""
-    decay = np.exp(-np.arange(len(phase)) / 10)
-    charge = np.convolve(commands[:, 0], decay / decay.sum())[: len(phase)]
-    return 1.6 * charge - 0.7 + 0.04 * _wave(phase)
-
-
-def _switch(phase: Array, commands: Array, rng: Generator) -> Array:
-    """High from a start command to the next stop command, low otherwise."""
-    orders = _onsets(commands[:, 0]) - _onsets(commands[:, 1])
-    latest = np.maximum.accumulate(np.where(orders != 0, np.arange(len(orders)), 0))
-    return np.where(orders[latest] > 0, 0.6, -0.5) + 0.04 * _wave(phase)
-
-
-def _pulse_on_wave(phase: Array, commands: Array, rng: Generator) -> Array:
-    """A wave on which every start command sets a hump."""
-    humps = np.convolve(_onsets(commands[:, 0]), np.hanning(54))[: len(phase)]
-    return 0.9 * humps - 0.35 + 0.3 * _wave(phase)
-
-
 # Short names, so that the recipes read as a table.
 SPIKE, SHIFT, FREQUENCY, FLAT, MISSING = Kind
 
 RECIPES = (
-    Recipe("W-1", _sine, 47.3, 640, 1510, (SPIKE, SHIFT, FREQUENCY, FLAT)),
-    Recipe("W-2", _two_sines, 53.7, 910, 2260, (SPIKE, SHIFT, FREQUENCY, FREQUENCY, FLAT)),
-    Recipe("W-3", _modulated, 21.9, 1180, 2840, (SPIKE, SHIFT, FREQUENCY, FLAT, FLAT), noise=0.03),
-    Recipe("S-1", _square, 38.4, 530, 1330, (SPIKE, SHIFT, FREQUENCY, FLAT), noise=0.015),
-    Recipe("S-2", _staircase, 11.3, 760, 1720, (SPIKE, SHIFT, SHIFT, FLAT)),
-    Recipe("R-1", _ramps, 42.6, 820, 2390, (SPIKE, SHIFT, FREQUENCY, FREQUENCY, FLAT)),
-    Recipe("R-2", _drifting_cycle, 33.1, 1040, 2180, (SPIKE, SHIFT, FREQUENCY, FLAT), noise=0.025),
-    Recipe("C-1", _charge, 17.2, 1110, 2670, (SPIKE, SHIFT, SHIFT, MISSING, MISSING), command_width=20),
-    Recipe("C-2", _switch, 13.8, 580, 1690, (SPIKE, SHIFT, MISSING, MISSING)),
-    Recipe("C-3", _pulse_on_wave, 24.5, 970, 2520, (SPIKE, SHIFT, FREQUENCY, MISSING, MISSING)),
+    Recipe("W-1", heartbeat, 47.3, 640, 1510, (SPIKE, SHIFT, FREQUENCY, FLAT)),
+    Recipe("W-2", relaxation, 53.7, 910, 2260, (SPIKE, SHIFT, FREQUENCY, FREQUENCY, FLAT)),
+    Recipe("W-3", swept, 21.9, 1180, 2840, (SPIKE, SHIFT, FREQUENCY, FLAT, FLAT), noise=0.03),
+    Recipe("S-1", code, 57.6, 530, 1330, (SPIKE, SHIFT, FREQUENCY, FLAT), noise=0.015),
+    Recipe("S-2", queue, 37.3, 760, 1720, (SPIKE, SHIFT, SHIFT, FLAT)),
+    Recipe("R-1", tank, 42.6, 820, 2390, (SPIKE, SHIFT, FREQUENCY, FREQUENCY, FLAT)),
+    Recipe("R-2", sunlit, 33.1, 1040, 2180, (SPIKE, SHIFT, FREQUENCY, FLAT), noise=0.025),
+    Recipe("C-1", boiler, 17.2, 1110, 2670, (SPIKE, SHIFT, SHIFT, MISSING, MISSING)),
+    Recipe("C-2", slewing, 13.8, 580, 1690, (SPIKE, SHIFT, MISSING, MISSING)),
+    Recipe("C-3", keyed, 6.5, 970, 2520, (SPIKE, SHIFT, FREQUENCY, MISSING, MISSING)),
 )
