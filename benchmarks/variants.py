@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from datasets import DATASETS
 from detectors.run import Run, open_run
-from models.extractors import Extractor
+from models.extractors.backbone import Backbone
 from models.flows import MSFlow
 from models.parallel import ParallelFlow
 from runtime.malloc import M_MMAP_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, set_malloc
@@ -54,13 +54,13 @@ class PlainParallelFlow(nn.Module):
         return x, log_det
 
 
-class PlainExtractor(Extractor):
+class PlainExtractor(Backbone):
     """The same network in PyTorch's default memory format."""
 
     @torch.no_grad()
     def forward(self, pictures: Tensor) -> list[Tensor]:
         """Normalised pictures (B, 3, H, W) -> pyramid, level l (B, C_l, H / s_l, W / s_l)."""
-        return self.backbone(pictures)
+        return self.network(pictures)
 
 
 def flow_of(run: Run) -> MSFlow:
@@ -82,7 +82,7 @@ def open_variant(flags: Flags, plain: bool = False) -> Run:
     run = open_run(config, task)
     if plain:
         model = run.detector
-        model.extractor = PlainExtractor(model.extractor.backbone, model.extractor.weights)
+        model.extractor = PlainExtractor(model.extractor.network, model.extractor.weights)
         for (
             parameter
         ) in model.extractor.parameters():  # .to(memory_format) leaves the strides of 1x1 kernels as they are

@@ -4,11 +4,10 @@ Maps of features are (B, C, H, W); a log-determinant is (B,), the sum over C, H 
 """
 
 import torch
-from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.layers import LAYER_NORM_EPS, conv3, reorder
+from models.layers import PlaneNorm, conv3, reorder
 
 FUSION_LIMIT = 1e6
 
@@ -39,7 +38,7 @@ class CrossConvs(nn.Module):
         self.align_corners = not line
         width = sum(planes) // 4
         self.conv1 = conv3(sum(planes), width, line)
-        self.norm = LayerNorm2d(width, eps=LAYER_NORM_EPS)
+        self.norm = PlaneNorm(width)
         self.conv2 = conv3(width, sum(planes), line)
 
     def forward(self, levels: list[Tensor]) -> list[Tensor]:

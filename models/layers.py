@@ -1,11 +1,17 @@
-"""What parallel flows and fusion flow are both built of."""
+"""What several networks are built of."""
 
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-LAYER_NORM_EPS = 1e-5  # torch.nn.LayerNorm's, which the original uses
+
+class PlaneNorm(nn.LayerNorm):
+    """Layer normalisation over the planes of (B, C, ..). timm has one, and takes seconds to import."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Each place by itself."""
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
 class _Reorder(torch.autograd.Function):

@@ -7,12 +7,11 @@ import math
 from functools import lru_cache
 
 import torch
-from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from models.layers import LAYER_NORM_EPS, conv3, reorder
+from models.layers import PlaneNorm, conv3, reorder
 
 SUBNET_SCALE = 0.1  # keeps the first steps of training close to the identity
 SOFTPLUS_BETA = 0.5
@@ -90,7 +89,7 @@ class Subnet(nn.Module):
     def __init__(self, in_planes: int, out_planes: int, line: bool = False) -> None:
         super().__init__()
         self.conv1 = conv3(in_planes, in_planes, line)
-        self.ln = LayerNorm2d(in_planes, eps=LAYER_NORM_EPS)
+        self.ln = PlaneNorm(in_planes)
         self.conv2 = conv3(in_planes, out_planes, line)
 
     def forward(self, x: Tensor, condition: Tensor, rows_alike: bool = False) -> Tensor:

@@ -14,16 +14,16 @@ COLUMN_CELL = 8  # steps over which the scores of single columns are averaged be
 TAIL = 0.99  # quantile of the training scores that calibration `quantile` takes for 1
 
 
-def level_row(level: int, scale: int) -> str:
-    """The name of the row of a pyramid level (from 1), of the series drawn with `scale` steps per column."""
-    return f"scale {scale} level {level}"
+def scale_row(scale: int, level: str) -> str:
+    """The name of the row of a pyramid level such as `level 1`, of the series drawn with `scale` steps per column."""
+    return f"scale {scale} {level}"
 
 
 def unnamed_rows(number: int) -> list[str]:
     """Names of rows that were kept without: of pyramid levels where they can be, in the order of time scales."""
     if number % NUM_LEVELS:
         return [f"row {row + 1}" for row in range(number)]
-    return [level_row(row % NUM_LEVELS + 1, row // NUM_LEVELS + 1) for row in range(number)]
+    return [scale_row(row // NUM_LEVELS + 1, f"level {row % NUM_LEVELS + 1}") for row in range(number)]
 
 
 def chosen_rows(names: Sequence[str], levels: tuple[int, ...]) -> list[int]:

@@ -1,182 +1,177 @@
-"""The extractor against torchvision's ResNets, its weight files, and failed downloads."""
+"""The contract that every extractor keeps: strides, reach, pieces, lengths, what a constant gives, and its weights."""
 
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
-import torchvision
-from torch import nn
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from models import EXTRACTORS, extractors
-from models.extractors import build_extractor
+from models import EXTRACTORS
+from models.extractors import Extractor, build_extractor, pretrained
 from runtime.errors import InputError
 
-
-def reference_pyramid(resnet: nn.Module, pictures: torch.Tensor) -> list[torch.Tensor]:
-    """torchvision's network with the reflection written out as a padding before every larger convolution."""
-    for name, conv in list(resnet.named_modules()):
-        if isinstance(conv, nn.Conv2d) and conv.kernel_size != (1, 1):
-            padding, conv.padding = conv.padding[0], (0, 0)
-            parent = resnet.get_submodule(name.rpartition(".")[0])
-            setattr(parent, name.rpartition(".")[2], nn.Sequential(nn.ReflectionPad2d(padding), conv))
-    x = resnet.maxpool(resnet.relu(resnet.bn1(resnet.conv1(pictures))))
-    pyramid = []
-    for layer in (resnet.layer1, resnet.layer2, resnet.layer3):
-        x = layer(x)
-        pyramid.append(x)
-    return pyramid
+OWN = ("telemetry", "transformer", "recurrent")
+LINES = (*OWN, "resnet18", "efficientnet_lite0", "telemetry+resnet18")
+_built: dict[str, Extractor] = {}
 
 
-@pytest.mark.parametrize("name", list(EXTRACTORS))
-@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-def test_agrees_with_torchvision_from_a_weight_file(name: str, suffix: str, tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    resnet = torchvision.models.get_model(name, weights=None).eval()
-    for module in resnet.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.normal_(std=0.1)
-            module.running_var.uniform_(0.5, 1.5)
-    path = tmp_path / f"weights{suffix}"
-    if suffix == ".pth":
-        torch.save(resnet.state_dict(), path)
-    else:
-        safetensors.torch.save_file(resnet.state_dict(), path)
-    extractor = build_extractor(name, str(path), seed=0)
-    pictures = torch.randn(1, 3, 64, 96)
-    pyramid = extractor(pictures)
-    with torch.no_grad():
-        expected = reference_pyramid(resnet, pictures)
-    assert extractor.num_features == [level.shape[1] for level in pyramid]
-    for level, reference in zip(pyramid, expected, strict=True):
-        torch.testing.assert_close(level, reference, rtol=1e-4, atol=1e-5 * float(reference.abs().max()))
-    assert extractor.weights == f"file {path}"
+def line_extractor(name: str) -> Extractor:
+    """An extractor of lines, with the weights that come with it, or random ones; built once."""
+    if name not in _built:
+        weights = "+".join("auto" if part in OWN else "random" for part in name.split("+"))
+        _built[name] = build_extractor(name, weights, seed=0).as_line()
+    return _built[name]
 
 
-def test_it_is_frozen() -> None:
-    extractor = build_extractor("resnet18", "random", seed=0).train()
-    assert not any(module.training for module in extractor.modules())
-    assert not any(parameter.requires_grad for parameter in extractor.parameters())
-    assert not extractor(torch.randn(1, 3, 32, 32, requires_grad=True))[0].requires_grad
+def noise(width: int, seed: int = 0) -> torch.Tensor:
+    """A line (1, 3, 1, width) whose colours are alike, as the recipes draw it."""
+    random = torch.Generator().manual_seed(seed)
+    return torch.randn(1, 1, 1, width, generator=random).cumsum(dim=-1).div(8).expand(-1, 3, -1, -1)
 
 
-def test_random_weights_follow_the_seed_and_leave_the_generator_alone() -> None:
-    torch.manual_seed(5)
-    expected = torch.rand(1)
-    torch.manual_seed(5)
-    fingerprints = [build_extractor("resnet18", "random", seed).fingerprint() for seed in (1, 1, 2)]
-    assert torch.rand(1) == expected
-    assert fingerprints[0] == fingerprints[1] != fingerprints[2]
+def assert_same(found: torch.Tensor, expected: torch.Tensor) -> None:
+    scale = float(expected.abs().max().clamp_min(1e-6))
+    torch.testing.assert_close(found / scale, expected / scale, rtol=0, atol=2e-5)
 
 
-def test_rows_of_a_picture_with_equal_rows_stay_equal() -> None:
-    row = torch.randn(1, 3, 1, 128)
-    low, high = (build_extractor("resnet18", "random", 0)(row.expand(1, 3, height, 128)) for height in (32, 96))
-    for level_low, level_high in zip(low, high, strict=True):
-        torch.testing.assert_close(level_high, level_high[:, :, :1].expand_as(level_high), rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(level_low[:, :, 0], level_high[:, :, 0], rtol=1e-4, atol=1e-5)
+each_extractor = pytest.mark.parametrize("name", LINES)
 
 
-@pytest.mark.parametrize("name", EXTRACTORS)
-@pytest.mark.parametrize("width", [64, 333])
-def test_a_line_has_the_pyramid_of_a_picture_with_equal_rows(name: str, width: int) -> None:
-    extractor = build_extractor(name, "random", seed=3)
-    line = torch.randn(1, 3, 1, width)
-    expected = extractor(line.expand(-1, -1, 32, -1))
-    found = extractor.as_line()(line)
-    torch.testing.assert_close(extractor(line.expand(-1, -1, 32, -1)), expected, rtol=0, atol=0)  # a copy was changed
-    for level, picture in zip(found, expected, strict=True):
-        assert level.shape == (*picture.shape[:2], 1, picture.shape[3])
-        scale = picture.abs().max()
-        torch.testing.assert_close(level.expand_as(picture) / scale, picture / scale, rtol=1e-4, atol=1e-5)
+@each_extractor
+def test_it_says_its_strides_and_features(name: str) -> None:
+    extractor = line_extractor(name)
+    assert extractor.reductions == [4, 8, 16] * (1 + name.count("+"))
+    levels = extractor(noise(256))
+    assert [tuple(level.shape) for level in levels] == [
+        (1, features, 1, 256 // stride)
+        for features, stride in zip(extractor.num_features, extractor.reductions, strict=True)
+    ]
+    moved = extractor(noise(512)[..., 64:].roll(0, -1))
+    assert all(level.shape[-1] == 448 // stride for level, stride in zip(moved, extractor.reductions, strict=True))
 
 
-def test_a_line_extractor_stays_on_its_device_and_draws_no_numbers() -> None:
-    extractor = build_extractor("resnet18", "random", 0)
-    state = torch.get_rng_state()
-    devices = {tensor.device.type for tensor in extractor.to("meta").as_line().state_dict().values()}
-    assert devices == {"meta"}
-    assert torch.equal(torch.get_rng_state(), state)
+@each_extractor
+def test_a_step_of_16_moves_every_level_by_whole_cells(name: str) -> None:
+    extractor = line_extractor(name)
+    assert extractor.reach is not None
+    line = noise(4 * (extractor.reach + 64) // 16 * 16)
+    edge = -(-extractor.reach // 16) + 2
+    for whole, later, stride in zip(extractor(line), extractor(line[..., 16:]), extractor.reductions, strict=True):
+        cells, inside = 16 // stride, edge * (16 // stride)
+        assert_same(later[..., inside:-inside], whole[..., cells:][..., inside:-inside])
 
 
-def test_a_network_that_cannot_read_lines_is_refused() -> None:
-    extractor = build_extractor("nf_resnet26", "random", 0)  # its convolutions standardise their kernels
-    with pytest.raises(InputError, match=r"ScaledStdConv2d layers cannot read rows\. Choose resnet18, for example\."):
-        extractor.as_line()
-
-
-def test_unknown_names() -> None:
-    with pytest.raises(InputError, match=r"unknown extractor 'resnet81'. Did you mean 'resnet18'\? Known: resnet18"):
-        build_extractor("resnet81", "random", 0)
-
-
-def test_weight_files_that_do_not_fit(tmp_path: Path) -> None:
-    whole = torchvision.models.resnet18(weights=None).state_dict()
-    torch.save({n: t for n, t in whole.items() if n != "layer2.0.bn1.weight"}, tmp_path / "lacking.pth")
-    torch.save(torchvision.models.resnet50(weights=None).state_dict(), tmp_path / "wider.pth")
-    (tmp_path / "damaged.safetensors").write_bytes(b"\x00" * 50)
-    (tmp_path / "damaged.pth").write_bytes(b"PK\x03\x04")
-    torch.save([1], tmp_path / "list.pth")
-    for name, message in {
-        "none.pth": "no such weight file",
-        "none.bin": "not imagenet, random, auto or a",
-        "lacking.pth": r"lacks layer2\.0\.bn1\.weight",
-        "wider.pth": r"layer1\.0\.conv1\.weight has shape \(64, 64, 1, 1\), this extractor expects \(64, 64, 3, 3\)",
-        "damaged.safetensors": "cannot be read as weights",
-        "damaged.pth": "cannot be read as weights",
-        "list.pth": "cannot be read as weights",
-    }.items():
-        with pytest.raises(InputError, match=message) as error:
-            build_extractor("resnet18", str(tmp_path / name), 0)
-        assert name in str(error.value)
-
-
-def test_a_failed_download_names_the_ways_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    def unreachable(tag: str) -> None:
-        raise ConnectionError("Name or service not known")
-
-    monkeypatch.setattr(extractors, "reach_hub", unreachable)
-    with pytest.raises(
-        InputError, match=r"resnet18 could not be downloaded \(Name or.*--weights PATH.*--weights random"
-    ):
-        build_extractor("resnet18", "imagenet", 0)
-    extractor = build_extractor("resnet18", "auto", 0)
-    assert "RANDOM weights" in capsys.readouterr().err
-    assert extractor.weights.startswith("RANDOM (seed 0), as no ImageNet weights could be downloaded")
-    assert extractor.fingerprint() == build_extractor("resnet18", "random", 0).fingerprint()
-
-
-def test_imagenet_asks_timm_for_torchvisions_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    create = extractors.timm.create_model
-
-    def spy(name: str, pretrained: bool, **options):
-        asked.append((name, pretrained))
-        return create(name, pretrained=False, **options)
-
-    monkeypatch.setattr(extractors, "reach_hub", lambda tag: None)
-    monkeypatch.setattr(extractors.timm, "create_model", spy)
-    assert build_extractor("resnet18", "imagenet", 0).weights == "imagenet (resnet18.tv_in1k)"
-    assert asked[-1] == ("resnet18.tv_in1k", True)
-
-
-@pytest.mark.parametrize("name", EXTRACTORS)
-def test_nothing_beyond_its_reach_counts_and_what_counts_comes_near_it(name: str) -> None:
-    extractor = build_extractor(name, "random", 0).as_line()
-    for module in extractor.modules():
-        if isinstance(module, nn.BatchNorm2d):  # timm begins with residual branches that add nothing
-            nn.init.ones_(module.weight)
-    at, width = 1024, 2048
-    line = torch.randn(1, 3, 1, width)
+@each_extractor
+def test_a_change_beyond_the_reach_changes_nothing_and_one_within_it_does(name: str) -> None:
+    extractor = line_extractor(name)
+    reach = extractor.reach
+    assert reach is not None
+    width = (2 * reach // 16 + 12) * 16
+    line, at = noise(width), width // 2
     changed = line.clone()
-    changed[..., at] += 100
-    furthest = 0
-    for before, after, reduction in zip(extractor(line), extractor(changed), extractor.reductions, strict=True):
-        differs = ((before - after).abs().amax(dim=(0, 1, 2)) > 0).nonzero() * reduction
-        furthest = max(furthest, int((differs - at).abs().max()))
-    assert extractor.reach / 2 < furthest <= extractor.reach
+    changed[..., at : at + 16] += 100
+    for before, after, stride in zip(extractor(line), extractor(changed), extractor.reductions, strict=True):
+        cells = torch.arange(before.shape[-1]) * stride
+        differs = (before - after).abs().amax(dim=(0, 1, 2)) > 2e-5 * before.abs().max()
+        assert not differs[(cells < at - reach) | (cells > at + 15 + reach)].any()
+        assert differs.any(), stride
 
 
-def test_other_backbones_say_their_reach() -> None:
-    assert build_extractor("convnext_tiny", "random", 0).as_line().reach == 859
-    assert build_extractor("efficientnet_b0", "random", 0).as_line().reach is None, "squeeze and excitation see all"
+@each_extractor
+def test_pieces_with_the_reach_around_them_equal_the_whole(name: str) -> None:
+    extractor = line_extractor(name)
+    assert extractor.reach is not None
+    around = -(-extractor.reach // 16) * 16
+    line = noise(4 * around + 160, seed=1)
+    begin, end = around + 48, 2 * around + 96
+    whole, piece = extractor(line), extractor(line[..., begin - around : end + around])
+    for level, part, stride in zip(whole, piece, extractor.reductions, strict=True):
+        kept = part[..., around // stride : (end - begin + around) // stride]
+        assert_same(kept, level[..., begin // stride : end // stride])
+
+
+@pytest.mark.parametrize("name", OWN)
+@settings(deadline=None, max_examples=15)
+@given(width=st.integers(1, 400))
+def test_any_length_has_a_pyramid(name: str, width: int) -> None:
+    extractor = line_extractor(name)
+    for level, stride in zip(extractor(noise(width)), extractor.reductions, strict=True):
+        assert level.shape[-1] == -(-width // stride)
+        assert level.isfinite().all()
+
+
+@each_extractor
+@pytest.mark.parametrize("value", [0.0, 1.0, -40.0])
+def test_a_constant_line_has_finite_features_alike_everywhere(name: str, value: float) -> None:
+    for level in line_extractor(name)(torch.full((1, 3, 1, 320), value)):
+        assert level.isfinite().all()
+        if name not in ("transformer", "recurrent"):  # they see where a line ends
+            assert_same(level, level[..., :1].expand_as(level))
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_it_loads_alike_every_time_and_random_weights_follow_the_seed(name: str) -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(1)
+    torch.manual_seed(7)
+    prints = [build_extractor(name, *asked).fingerprint() for asked in (("auto", 0), ("auto", 1), ("random", 0))]
+    again, other = (build_extractor(name, "random", seed).fingerprint() for seed in (0, 1))
+    assert torch.rand(1) == expected
+    assert prints[0] == prints[1] != prints[2] == again != other
+    assert not any(parameter.requires_grad for parameter in build_extractor(name, "auto", 0).train().parameters())
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_damaged_and_missing_weights_are_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = pretrained.FOLDER / f"{name}.safetensors"
+    assert path.stat().st_size <= 1.5e6
+    damaged = bytearray(path.read_bytes())
+    damaged[-100] ^= 1
+    (tmp_path / path.name).write_bytes(damaged)
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+    for _ in range(2):
+        with pytest.raises(InputError, match=rf"{path.name}: missing, or not the weights that come with MSFlow"):
+            build_extractor(name, "auto", 0)
+        (tmp_path / path.name).unlink(missing_ok=True)
+
+
+def test_weights_from_a_file_must_fit(tmp_path: Path) -> None:
+    tensors = safetensors.torch.load_file(pretrained.FOLDER / "telemetry.safetensors")
+    safetensors.torch.save_file(tensors, tmp_path / "own.safetensors")
+    own = build_extractor("telemetry", str(tmp_path / "own.safetensors"), 0)
+    assert own.fingerprint() == build_extractor("telemetry", "auto", 0).fingerprint()
+    with pytest.raises(InputError, match="of this extractor"):
+        build_extractor("recurrent", str(tmp_path / "own.safetensors"), 0)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_what_it_cannot_do_is_said(name: str) -> None:
+    with pytest.raises(InputError, match="no ImageNet weights"):
+        build_extractor(name, "imagenet", 0)
+    assert build_extractor(name, "auto", 0).lines_only
+
+
+def test_several_are_those_of_each_one_after_the_other() -> None:
+    parts = [line_extractor(name) for name in ("telemetry", "resnet18")]
+    both = line_extractor("telemetry+resnet18")
+    expected = [level for part in parts for level in part(noise(128))]
+    for found, level in zip(both(noise(128)), expected, strict=True):
+        torch.testing.assert_close(found, level)
+    assert both.reach == max(part.reach for part in parts if part.reach)
+    assert both.fingerprint() not in {part.fingerprint() for part in parts}
+    assert both.weights == " + ".join(part.weights for part in parts)
+
+
+def test_wrong_lists_of_extractors() -> None:
+    with pytest.raises(InputError, match=r"unknown extractor 'telemetri'. Did you mean 'telemetry'"):
+        build_extractor("telemetri+resnet18", "auto", 0)
+    with pytest.raises(InputError, match=r"weights = auto\+random\+random: 3 for 2 extractors"):
+        build_extractor("telemetry+resnet18", "auto+random+random", 0)
+    with pytest.raises(InputError, match="twice"):
+        build_extractor("telemetry+telemetry", "auto", 0)
+
+
+def test_every_extractor_of_the_registry_is_known() -> None:
+    assert {name for names in LINES for name in names.split("+")} <= set(EXTRACTORS)

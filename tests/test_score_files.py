@@ -8,7 +8,7 @@ from conftest import tiny_flags, unexpected, without_idle, write_telemanom
 
 import eval_smap_timestep
 import main
-from runs.rows import level_row
+from runs.rows import scale_row
 from runs.scores import open_scores
 from runtime.files import file_name
 
@@ -92,7 +92,7 @@ def test_a_folder_with_a_part_of_the_arrays_names_what_is_missing(
 
 def test_rows_are_named_and_of_old_runs_by_their_number(data: Path) -> None:
     scores = scored(data, *LINE, "--time-scales", "1", "4")
-    expected = [level_row(level, scale) for scale in (1, 4) for level in (1, 2, 3)]
+    expected = [scale_row(scale, f"level {level}") for scale in (1, 4) for level in (1, 2, 3)]
     assert open_scores(scores).rows == expected
     (scores / "config.json").unlink()
     found = open_scores(scores)

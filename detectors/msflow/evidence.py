@@ -4,15 +4,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
-USUAL_ENERGY = 0.5  # of a place like those in training: 1/2 mean z^2
 CELLS_SEEN = 6  # cells on which an energy mostly depends
 MADE_UP = 0.1  # share of them, from which on it is no evidence
 MADE_UP_FINEST = 0.6  # the finest sees least of a gap: it alone tells of the steps beside it
-CELLS_AT_END = 1  # cells on which what is drawn beyond the end of a series tells most
+CELLS_AT_END = 2  # cells on which what is drawn beyond the end of a series tells most
 
 
 def discount(energies: NDArray[np.float32], strides: list[int], made_up: NDArray[np.bool_]) -> None:
-    """Take energies (rows, T) for usual ones where much of what they see was made up, in place.
+    """Take energies (rows, T) for none where much of what they see was made up, in place.
+
+    What is usual differs from channel to channel: a wave that is known by heart would be alarmed by what is usual
+    elsewhere.
 
     That is in gaps, `made_up` (T,), and beyond both ends; `strides` are the steps between cells, by row.
     """
@@ -22,4 +24,4 @@ def discount(energies: NDArray[np.float32], strides: list[int], made_up: NDArray
         share = uniform_filter1d(made_up.astype(np.float64), CELLS_SEEN * stride, mode="nearest")
         unknown = share > (MADE_UP if stride > min(strides) else MADE_UP_FINEST)
         unknown |= to_end < CELLS_AT_END * stride
-        np.minimum(row, USUAL_ENERGY, out=row, where=unknown)
+        row[unknown & np.isfinite(row)] = 0

@@ -13,12 +13,14 @@ from torch import Tensor
 from data.pictures import Colours
 from models import DENSITIES
 from models.densities.base import Density, DensityShape
+from models.densities.calibrated import Calibrated
 from models.densities.fleet import Fleet, Tempered
 from models.extractors import build_extractor
+from models.extractors.several import Several
 from models.flows import make_pool
 from runtime.errors import InputError, warn
 from settings.config import Config
-from settings.effects import DRAWN_BY, changed_settings
+from settings.effects import DRAWN_BY, changed_settings, scaling_name
 
 
 def has_bfloat16() -> bool:
@@ -49,12 +51,19 @@ class Model:
         if config.amp and device.type == "cpu" and not has_bfloat16():
             warn("amp = True: this CPU has no bfloat16 instructions, which makes it many times slower. Set --no-amp.")
         extractor = build_extractor(config.extractor, config.weights, config.seed)
+        if extractor.lines_only and not line:
+            raise InputError(
+                f"extractor = {config.extractor} reads lines, pictures of one row. Set --layout line for series; "
+                "choose --extractor resnet18, or another of timm's, for other layouts and for pictures."
+            )
         self.weights, self.extractor_sha256 = extractor.weights, extractor.fingerprint()
         self.extractor = (extractor.as_line() if line else extractor).to(device)
         self.pool = make_pool(config.pool_type, line)
         torch.manual_seed(config.seed)
         shape = DensityShape(self.extractor.num_features, num_drawings, line)
         density: Density = DENSITIES[config.head](config, shape)
+        if isinstance(self.extractor, Several):
+            density = Calibrated([density], len(shape.num_features))
         if config.fleet_size:
             density = Tempered(density, Fleet(shape.num_features, config.fleet_size, config.fleet_offset))
         self.density = density.to(device)
@@ -79,14 +88,14 @@ class Model:
         """The place of a channel among those of the training. InputError where the density would have to know it."""
         if channel in self.channels:
             return self.channels.index(channel)
-        own_units = self.config.scaling != "none"
+        own_units = scaling_name(self.config) != "none"
         if self.config.shared_density or not (self.density.knows_channels or own_units):
             return 0
         known = " ".join(self.channels[:10]) + (" .." if len(self.channels) > 10 else "")
         raise InputError(
             f"channel {channel} was not in training ({known} were), and head = {self.config.head}, condition = "
-            f"{self.config.condition}, standardise = {self.config.standardise}, scaling = {self.config.scaling} knows "
-            "each channel by itself. Train with it; or, where all are recordings of the same thing, with "
+            f"{self.config.condition}, standardise = {self.config.standardise}, scaling = {scaling_name(self.config)} "
+            "knows each channel by itself. Train with it; or, where all are recordings of the same thing, with "
             "--shared-density: others can then be scored too."
         )
 

@@ -19,6 +19,7 @@ from models.checkpoints import load_parts
 Levels = list[Tensor]
 Origins = Callable[[int, int], Tensor]
 TINY = 1e-12  # energies of 0 on both sides stay 0
+USUAL_ENERGY = 0.5  # of a place like those in training: 1/2 mean z^2
 
 
 @dataclass(frozen=True)

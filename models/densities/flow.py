@@ -10,6 +10,7 @@ from models.checkpoints import flow_state, load_flow
 from models.densities.base import Batch, Density, DensityShape, Levels, Origins
 from models.densities.gaussian import GaussianDensity
 from models.flows import MSFlow, log_likelihood_maps, negative_log_likelihood
+from runtime.errors import InputError
 
 
 class FlowDensity(Density):
@@ -65,7 +66,12 @@ class FlowDensity(Density):
 
 
 def flow(config: Any, shape: DensityShape) -> FlowDensity:
-    """The density that the settings describe."""
+    """The density that the settings describe. Raises InputError for another number of levels than they are for."""
+    if len(shape.num_features) != len(config.parallel_blocks):
+        raise InputError(
+            f"head = flow reads the {len(config.parallel_blocks)} levels of one extractor; {config.extractor} gives "
+            f"{len(shape.num_features)}. Name one of them, or choose --head gaussian, memory or combined."
+        )
     made = MSFlow(
         shape.num_features,
         config.c_conds,

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from models.densities.base import Density, DensityShape, Levels, Origins, Part, Spread, places
 
+AT_ONCE = 512  # features whose distances are computed at once
+
 
 class Memory(Density):
     """Features kept from training, and the squared distance to the nearest of them.
@@ -45,8 +47,11 @@ class Memory(Density):
 
     def distances(self, level: int, features: Tensor, bank: int) -> Tensor:
         """1/2 of the mean squared distance per feature to the nearest one kept: (C, H, W) -> (H, W), in units."""
-        asked = features.movedim(0, -1).flatten(0, -2)
-        nearest = torch.cdist(asked, self.get_buffer(f"bank_{level}_{bank}")).amin(dim=1).square()
+        asked, kept = features.movedim(0, -1).flatten(0, -2), self.get_buffer(f"bank_{level}_{bank}")
+        # |a - b|^2 = |a|^2 - 2 a b + |b|^2, some at a time: without roots, and within the processor's cache
+        squares = kept.square().sum(dim=1)
+        parts = [torch.addmm(squares, some, kept.T, alpha=-2).amin(dim=1) for some in asked.split(AT_ONCE)]
+        nearest = (torch.cat(parts) + asked.square().sum(dim=1)).clamp_min(0)
         unit = self.get_buffer(f"unit_{level}")
         return (0.5 * nearest / unit / features.shape[0]).reshape(features.shape[1:])
 

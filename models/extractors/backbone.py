@@ -1,43 +1,40 @@
-"""The frozen ImageNet ResNet that turns a picture into a pyramid of three feature maps."""
+"""ImageNet networks of timm as extractors, such as the ResNets of the original MSFlow."""
 
 import copy
-import hashlib
 import math
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import huggingface_hub
 import timm
 import torch
 from torch import Tensor, nn
 
-from models import EXTRACTORS
-from models.weights import WAYS_ON, first_line, load_file, reach_hub
+from models import EXTRACTORS, RESNETS
+from models.extractors.base import Extractor
+from models.weights import WAYS_ON, first_line, load_file
 from runtime.errors import InputError, unknown_name, warn
 
 TORCHVISION_TAG = "{}.tv_in1k"  # timm's tag of torchvision's first ImageNet weights, those of the original MSFlow
+HUB_FILE = "model.safetensors"
 PROBE = 1024  # columns of the picture on which the reach is counted
 MIN_ROWS = 256  # of a picture that no extractor finds too small
 SEEN = 1e-4  # relative change of a feature that is more than rounding
 PYRAMID_STAGES = (1, 2, 3)  # layer1, layer2, layer3: strides 4, 8, 16
 
 
-class Extractor(nn.Module):
-    """Frozen backbone in eval mode: picture (B, 3, H, W) -> pyramid of three maps (B, C_l, H / s_l, W / s_l).
-
-    Every convolution with a kernel larger than 1 pads by reflection. `weights` says in words which weights
-    it holds; `num_features` lists C_l, `reductions` the strides s_l, `reach` how far its features see.
-    """
+class Backbone(Extractor):
+    """A timm backbone up to its third stage. Every convolution with a kernel larger than 1 pads by reflection."""
 
     def __init__(self, backbone: nn.Module, weights: str) -> None:
-        super().__init__()
-        self.backbone = backbone.to(memory_format=torch.channels_last)  # 1.4 times as fast on CPUs
+        super().__init__(backbone.to(memory_format=torch.channels_last))  # 1.4 times as fast on CPUs
         self.weights = weights
         self.num_features: list[int] = backbone.feature_info.channels()
         self.reductions: list[int] = backbone.feature_info.reduction()
         for module in self.modules():
             if isinstance(module, nn.Conv2d) and max(module.kernel_size) > 1:
                 module.padding_mode = "reflect"
-        self.requires_grad_(False).eval()
 
     @cached_property
     def reach(self) -> int | None:
@@ -76,7 +73,7 @@ class Extractor(nn.Module):
                 return None
         return reach
 
-    def as_line(self) -> "Extractor":
+    def as_line(self) -> "Backbone":
         """A copy of the network for pictures of one row: every kernel is summed over its rows.
 
         On a picture whose rows are all alike reflection keeps them alike, so that each row of the 2-D network's
@@ -93,22 +90,16 @@ class Extractor(nn.Module):
                     module.padding = (0, _width(module.padding))
         return line
 
-    def train(self, mode: bool = True) -> "Extractor":
-        """Stays in eval mode: batch-norm statistics are part of the frozen weights."""
-        return super().train(False)
-
     @torch.no_grad()
     def forward(self, pictures: Tensor) -> list[Tensor]:
         """Normalised pictures (B, 3, H, W) -> pyramid, level l (B, C_l, H / s_l, W / s_l)."""
-        return self.backbone(pictures.contiguous(memory_format=torch.channels_last))
-
-    def fingerprint(self) -> str:
-        """SHA-256 over names and values of all weights: two extractors with one fingerprint are the same."""
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self.backbone.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        try:
+            return self.network(pictures.contiguous(memory_format=torch.channels_last))
+        except RuntimeError as error:
+            if "Padding size" not in str(error):
+                raise
+            size = "x".join(map(str, pictures.shape[2:]))
+            raise InputError(f"pictures of {size} are too small for this extractor. Raise --input-size.") from error
 
 
 def _width(size: int | tuple[int, int]) -> int:
@@ -141,43 +132,48 @@ def _summed_over_rows(conv: nn.Conv2d) -> nn.Conv2d:
     return summed.requires_grad_(False).eval()
 
 
-def build_extractor(name: str, weights: str, seed: int) -> Extractor:
-    """The extractor `name` with the weights the setting `weights` asks for (see default.py): registered, or timm's.
-
-    Raises InputError for an unknown name, a weight file that does not fit, or a failed download.
-    """
-    if name in EXTRACTORS:
-        return EXTRACTORS[name](name, weights, seed)
+def any_backbone(name: str, weights: str, seed: int) -> Backbone:
+    """A backbone that is not registered. Raises InputError where timm knows none of that name."""
     if name not in timm.list_models():
         raise unknown_name("extractor", name, list(EXTRACTORS), timm.list_models(), "or any timm backbone")
     return timm_extractor(name, weights, seed)
 
 
-def timm_extractor(name: str, weights: str, seed: int) -> Extractor:
+def timm_extractor(name: str, weights: str, seed: int) -> Backbone:
     """A backbone of timm, up to its third stage."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        backbone = _create(name)
+        backbone = create(name)
     if weights == "random":
-        return Extractor(backbone, f"random (seed {seed})")
+        return Backbone(backbone, f"random (seed {seed})")
     if weights not in ("imagenet", "auto"):
         load_file(backbone, Path(weights))
-        return Extractor(backbone, f"file {weights}")
-    tag = TORCHVISION_TAG.format(name) if name in EXTRACTORS else name
+        return Backbone(backbone, f"file {weights}")
+    tag = TORCHVISION_TAG.format(name) if name in RESNETS else name
     try:
         reach_hub(tag)
-        return Extractor(_create(tag, pretrained=True), f"imagenet ({tag})")
+        return Backbone(create(tag, pretrained=True), f"imagenet ({tag})")
     except Exception as error:  # the hub's client raises a dozen types, some of them private
         reason = first_line(error)
     failure = f"the ImageNet weights of {name} could not be downloaded ({reason})."
     if weights == "imagenet":
         raise InputError(f"{failure} {WAYS_ON}")
     warn(f"{failure} Going on with RANDOM weights: scores will be worse than with ImageNet's. {WAYS_ON}")
-    return Extractor(backbone, f"RANDOM (seed {seed}), as no ImageNet weights could be downloaded")
+    return Backbone(backbone, f"RANDOM (seed {seed}), as no ImageNet weights could be downloaded")
 
 
-def _create(name: str, pretrained: bool = False) -> nn.Module:
+def create(name: str, pretrained: bool = False, **settings: Any) -> nn.Module:
+    """A network of timm that gives the pyramid. Raises InputError for one that has none."""
     try:
-        return timm.create_model(name, pretrained=pretrained, features_only=True, out_indices=PYRAMID_STAGES)
+        return timm.create_model(
+            name, pretrained=pretrained, features_only=True, out_indices=PYRAMID_STAGES, **settings
+        )
     except (AttributeError, AssertionError, IndexError) as error:
         raise InputError(f"extractor {name!r} has no pyramid of feature maps. Choose a ResNet.") from error
+
+
+def reach_hub(tag: str) -> None:
+    """One request, where the weights are not cached: the hub's client would try for a minute before it gives up."""
+    repository = timm.get_pretrained_cfg(tag).hf_hub_id
+    if not isinstance(huggingface_hub.try_to_load_from_cache(repository, HUB_FILE), str):
+        huggingface_hub.get_hf_file_metadata(huggingface_hub.hf_hub_url(repository, HUB_FILE))

@@ -1,0 +1,117 @@
+"""Energies that are not alike made alike, and averaged: those of several densities, or of several extractors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.densities.base import TINY, USUAL_ENERGY, Density, DensityShape, Levels, Origins, Part
+from models.densities.gaussian import gaussian
+from models.densities.memory import memory
+
+PARTS = 5  # of a series, each of which is held out in turn
+
+
+class Calibrated(Density):
+    """The mean of the energies of several densities, each in units of its own usual energy, by level.
+
+    The usual energy of a level is the median over the channels of the mean over training features that were held out:
+    what a single channel finds hard does not count for all. It is one number for all channels, so that a channel whose
+    normal life is restless keeps its higher energies.
+    """
+
+    def __init__(self, densities: Sequence[Density], levels: int) -> None:
+        super().__init__()
+        self.densities = nn.ModuleList(densities)
+        self.register_buffer("usual", torch.full((len(densities), levels), USUAL_ENERGY))
+        self.reach = max(density.reach for density in densities)
+        self.knows_channels = any(density.knows_channels for density in densities)
+
+    def fit(self, pyramids: Sequence[Sequence[Tensor]], seed: int, origins: Origins | None = None) -> None:
+        """Fit all, and learn their usual energies by leaving out parts of the training."""
+        origins = origins or _counted(pyramids)
+        for density in self.densities:
+            density.fit(pyramids, seed, origins)
+        means = [self._held_out(n, levels, origins) for n, levels in enumerate(pyramids)]
+        usual = torch.stack(means).nanmedian(dim=0).values
+        self.usual.copy_(torch.where(usual.isfinite() & (usual > TINY), usual, self.usual))
+
+    def _held_out(self, channel: int, levels: Sequence[Tensor], origins: Origins) -> Tensor:
+        """The mean energy of each density and level over the parts of a channel's training, each left out in turn."""
+        total, count = torch.zeros(self.usual.shape), torch.zeros(self.usual.shape)
+        of_level = [origins(channel, level) for level in range(len(levels))]
+        for part in _parts(of_level[0]):
+            chosen = [_at(x, part.holds(found)) for x, found in zip(levels, of_level, strict=True)]
+            if not all(x.numel() for x in chosen):
+                continue
+            numbers = torch.zeros(len(chosen[0]), dtype=torch.int64, device=chosen[0].device)
+            for n, density in enumerate(self.densities):
+                rest = density.without(channel, chosen, part)
+                for level, energy in enumerate(rest(chosen, numbers) if rest is not None else ()):
+                    total[n, level] += energy.sum().item()
+                    count[n, level] += energy.numel()
+        return total / count  # NaN where nothing could be held out
+
+    def without(self, channel: int, levels: Levels, part: Part) -> Calibrated | None:
+        """All without a part of the training, in the same units."""
+        rests = [density.without(channel, levels, part) for density in self.densities]
+        if any(rest is None for rest in rests):
+            return None
+        found = Calibrated([rest for rest in rests if rest is not None], self.usual.shape[1]).to(self.usual.device)
+        found.usual.copy_(self.usual)
+        return found
+
+    def forward(
+        self, levels: Levels, channels: Tensor, offsets: Levels | None = None, rows_alike: bool = False
+    ) -> Levels:
+        """Pooled pyramid (B, C_l, H_l, W_l) of channels (B,) -> energies (B, H_l, W_l)."""
+        by_density = [density(levels, channels, offsets, rows_alike) for density in self.densities]
+        units = USUAL_ENERGY / self.usual
+        return [
+            torch.stack([energy * units[n, level] for n, energy in enumerate(energies)]).mean(dim=0)
+            for level, energies in enumerate(zip(*by_density, strict=True))
+        ]
+
+    def parts(self) -> dict[str, nn.Module]:
+        """Itself."""
+        return {"calibrated": self}
+
+
+def _counted(pyramids: Sequence[Sequence[Tensor]]) -> Origins:
+    """Origins where nobody tells: each channel a series of its own, its steps the places of the finest level."""
+
+    def origins(channel: int, level: int) -> Tensor:
+        levels = pyramids[channel]
+        count, finest = _length(levels[level]), _length(levels[0])
+        steps = torch.arange(count) * finest // count
+        return torch.stack([torch.full_like(steps, channel), steps], dim=1)
+
+    return origins
+
+
+def _length(level: Tensor) -> int:
+    """Pictures of a level, or cells of a line."""
+    return level.shape[-1] if len(level) == 1 else len(level)
+
+
+def _at(level: Tensor, chosen: Tensor) -> Tensor:
+    """Some of the pictures of a level, or of the cells of a line."""
+    chosen = chosen.to(level.device)
+    return level[..., chosen] if len(chosen) == level.shape[-1] and len(level) == 1 else level[chosen]
+
+
+def _parts(origins: Tensor) -> Iterator[Part]:
+    """Parts of the series (N, 2) that a channel was learnt from."""
+    for series in origins[:, 0].unique().tolist():
+        steps = origins[origins[:, 0] == series, 1]
+        bounds = torch.linspace(int(steps.min()), int(steps.max()) + 1, PARTS + 1).long().tolist()
+        for start, stop in zip(bounds, bounds[1:], strict=False):
+            yield Part(series, start, stop)
+
+
+def combined(config: Any, shape: DensityShape) -> Calibrated:
+    """The head `combined`: a Gaussian and a memory of the same features."""
+    return Calibrated([gaussian(config, shape), memory(config, shape)], len(shape.num_features))
