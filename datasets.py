@@ -19,7 +19,7 @@ import pandas as pd
 from data.labels import LabelRules
 from data.pictures import Colours, PictureDataset, PictureFile, Sample, read_mvtec, read_visa
 from data.sample import write_sample
-from data.source import ALL, ChosenColumns, Labels, SeriesSource
+from data.source import ALL, MEASURED, ChosenColumns, Labels, SeriesSource
 from data.table.format import TableFormat
 from data.table.source import TableSource
 from data.telemanom import TelemanomSource
@@ -183,7 +183,8 @@ class PictureTask:
 class SeriesData:
     """A data set of series: `source` opens a folder, by default the first of `folders` that is there.
 
-    `make` writes that folder where there is none.
+    `make` writes that folder where there is none. `one_unit`: all channels were published in one unit, and their levels
+    tell more as they are.
     """
 
     kind = "series"
@@ -193,8 +194,9 @@ class SeriesData:
         source: Callable[[Path], SeriesSource],
         folders: tuple[str, ...] = (),
         make: Callable[[Path], None] | None = None,
+        one_unit: bool = False,
     ) -> None:
-        self.source, self.folders, self.make = source, folders, make
+        self.source, self.folders, self.make, self.one_unit = source, folders, make, one_unit
 
     def task(self, config: Any, root: Path = Path()) -> SeriesTask:
         """The chosen channels. Default folders lie under `root`. Raises InputError for an unknown channel."""
@@ -227,7 +229,7 @@ class TableData(SeriesData):
 
 def table_format(config: Any) -> TableFormat:
     """What the settings say about tables."""
-    chosen = {"columns": ALL if config.columns == TOGETHER else config.columns}
+    chosen = {"columns": ALL if config.columns in (TOGETHER, MEASURED) else config.columns}
     return TableFormat(**{field.name: getattr(config, field.name) for field in fields(TableFormat)} | chosen)
 
 
@@ -294,9 +296,13 @@ class PictureData:
 
 # one of your own in a file of its own is a line in the braces: "mine": "data.mine:MINE"
 DATASETS: Registry[SeriesData | PictureData] = Registry("dataset", {})
-DATASETS.register("smap", SeriesData(partial(TelemanomSource, spacecraft="SMAP"), ("data/smap", "1")))
-DATASETS.register("msl", SeriesData(partial(TelemanomSource, spacecraft="MSL"), ("data/smap", "data/msl", "1")))
-DATASETS.register("sample", SeriesData(partial(TelemanomSource, spacecraft="SAMPLE"), ("data/sample",), write_sample))
+TELEMANOM = (
+    ("smap", "SMAP", ("data/smap", "1"), None),
+    ("msl", "MSL", ("data/smap", "data/msl", "1"), None),
+    ("sample", "SAMPLE", ("data/sample",), write_sample),
+)
+for name, spacecraft, folders, make in TELEMANOM:
+    DATASETS.register(name, SeriesData(partial(TelemanomSource, spacecraft=spacecraft), folders, make, one_unit=True))
 DATASETS.register("table", TableData(TableSource))
 DATASETS.register("mvtec", PictureData("mvtec", read_mvtec, published=True))
 DATASETS.register("visa", PictureData("visa", read_visa, published=True))

@@ -63,9 +63,9 @@ encoding: Word = "auto"  # [dataset=table] of a text file, such as cp1252
 # Pictures
 input_size: tuple[Pixels, Pixels] = (512, 512)  # [layout=stretch] height and width in pixels; time runs along the width
 layout: LayoutName = "stretch"  # [detector=msflow] how a channel is drawn: stretch, line, fold, gasf, gadf or mtf
-columns: Some[Word] = ["colours"]  # [timestep_map=nll] names, or all: each is drawn by itself; colours: smap_used_dims
+columns: Some[Word] = ["colours"]  # [timestep_map=nll] names, all or measured (no commands), each alone; or colours
 smap_used_dims: PerColour[FromZero[int]] = [0, 1, 2]  # [series, columns=colours] columns drawn as the three colours
-scaling: ScalingName = "none"  # [timestep_map=nll] units of a column, by its training: range, quantile or deviation
+scaling: Literal["auto"] | ScalingName = "none"  # [timestep_map=nll] units: range, quantile, deviation; auto: as needed
 colours: PerColour[ColourName] = ["value", "value", "value"]  # [series] each a value, residual, spread or difference
 colour_window: Positive[int] = 65  # [series, colours=residual spread] steps of the moving mean behind these two
 colour_gains: PerColour[float] = [1.0, 1.0, 1.0]  # [series] factors on the three colours

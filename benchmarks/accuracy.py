@@ -53,30 +53,27 @@ class Row:
 
 
 FLOW = ("--head", "flow")
+RESNET, BOTH = ("--extractor", "resnet18"), ("--extractor", "telemetry+resnet18")
 ROWS = (
     Row("line"),
-    Row("head: memory", ("--head", "memory")),
-    Row("head: flow", FLOW),
-    Row("head: flow, twice the epochs", (*FLOW, "--meta-epochs", "20")),
-    Row("head: flow, condition position", (*FLOW, "--condition", "position")),
-    Row("head: flow, condition both", (*FLOW, "--condition", "both")),
-    Row("head: flow, condition none", (*FLOW, "--condition", "none")),
-    Row("head: flow, not standardised", (*FLOW, "--no-standardise", "--lr", "1e-3", "--feature-noise", "0.1")),
+    *(
+        Row(f"{extractor}, {head}", ("--extractor", extractor, "--head", head))
+        for extractor in ("telemetry", "transformer", "recurrent", "resnet18", "telemetry+resnet18")
+        for head in ("gaussian", "memory", "combined")
+    ),
+    Row("telemetry, flow", FLOW),
+    Row("telemetry, flow, twice the epochs", (*FLOW, "--meta-epochs", "20")),
+    Row("resnet18, flow", (*RESNET, *FLOW)),
     Row("without what the fleet knows", ("--fleet-size", "0")),
     Row("time scale 1 alone", ("--time-scales", "1")),
     Row("time scale 2 alone", ("--time-scales", "2")),
     Row("calibration: center", ("--calibration", "center")),
-    Row("calibration: quantile", ("--calibration", "quantile")),
     Row("level 1 alone", ("--levels", "1")),
     Row("level 3 alone", ("--levels", "3")),
-    Row("colours: value value residual", ("--colours", "value", "value", "residual")),
-    Row("colours: value residual spread", ("--colours", "value", "residual", "spread")),
-    Row("colours: value and two commands", ("--smap-used-dims", "0", "1", "2")),
-    Row("layout: stretch", ("--layout", "stretch", "--timestep-map", "nll", "--time-scales", "1")),
-    Row("layout: fold", ("--layout", "fold", "--time-scales", "1")),
-    Row("layout: gasf", ("--layout", "gasf", "--time-scales", "1")),
-    Row("layout: gadf", ("--layout", "gadf", "--time-scales", "1")),
-    Row("layout: mtf", ("--layout", "mtf", "--time-scales", "1")),
+    Row("every column in its own unit", ("--scaling", "quantile")),
+    Row("commands too", ("--columns", "all")),
+    Row("resnet18, layout: stretch", (*RESNET, "--layout", "stretch", "--timestep-map", "nll", "--time-scales", "1")),
+    Row("resnet18, layout: fold", (*RESNET, "--layout", "fold", "--time-scales", "1")),
 )
 
 
@@ -102,8 +99,12 @@ def run_row(row: Row, dataset: str, seed: int, arguments: argparse.Namespace) ->
     """Train and test a recipe, and judge its time-step scores."""
     flags = ["--seed", str(seed), *row.flags]
     recipe = f"configs/{dataset}_line.py"
-    given = ["--data-path", arguments.data_path, "--weights", arguments.weights, "--work-dir", arguments.work_dir]
+    given = ["--data-path", arguments.data_path, "--work-dir", arguments.work_dir]
     settings = vars(make_parser("").parse_args([*flags, *given]))
+    extractors, weights = settings.get("extractor", "").split("+"), "those of this repository"
+    if "resnet18" in extractors:
+        settings["weights"] = "+".join(arguments.weights if name == "resnet18" else "auto" for name in extractors)
+        weights = arguments.weights_name
     settings.pop("config")
     config = load_config(HERE.parent / recipe, settings)
     started = time.monotonic()
@@ -114,7 +115,7 @@ def run_row(row: Row, dataset: str, seed: int, arguments: argparse.Namespace) ->
     seconds = time.monotonic() - started
     scores = open_scores(folder)
     found = scores_of_steps(scores, open_scores(folder / TRAIN_SCORES), task.source, config)
-    facts = (row.name, dataset, seed, arguments.weights_name)
+    facts = (row.name, dataset, seed, weights)
     metrics = _metrics(Scoring(row.name, scores.channels, *found), task, config)
     command = f"uv run main.py --config {recipe} {' '.join(flags)}"
     return Result(*facts, *metrics, round(seconds, 1), command)
@@ -196,8 +197,8 @@ def _spread(values: list[float]) -> str:
 def _run(argv: list[str] | None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-path", required=True, help="folder with SMAP and MSL")
-    parser.add_argument("--weights", required=True, help="extractor weights: imagenet, or a file")
-    parser.add_argument("--weights-name", required=True, help="how the table calls the weights")
+    parser.add_argument("--weights", required=True, help="of resnet18: imagenet, or a file")
+    parser.add_argument("--weights-name", required=True, help="how the table calls these weights")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)), help="seeds (default: 0 to 4)")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="rows whose name begins so")
     parser.add_argument("--work-dir", default="work_dirs/accuracy", help="folder for the runs")
@@ -214,7 +215,7 @@ def _run(argv: list[str] | None) -> None:
         results.append(result)
         write_results(path, results)
         with atomic_file(HERE / "accuracy.md") as temporary:
-            machine = f"Weights: {arguments.weights_name}. Seconds: training and scoring, two CPU cores."
+            machine = f"Weights of resnet18: {arguments.weights_name}. Seconds: training and scoring, two CPU cores."
             temporary.write_text(as_markdown(results, machine), encoding="utf-8")
 
 

@@ -1,16 +1,22 @@
-"""Telemetry drawn as lines, in seconds on a CPU; benchmarks/how_chosen.md says why. A base of other recipes."""
+"""Series drawn as lines, in seconds on a CPU: one recipe for SMAP, MSL, the sample and tables of your own.
+
+benchmarks/how_chosen.md says why. A base of other recipes, which name the data set.
+"""
 
 layout = "line"
-extractor = "resnet18"
-smap_used_dims = [0, 0, 0]  # the telemetry value in all three colours
+extractor = "telemetry"
+columns = ["measured"]
+scaling = "auto"
 clip = 4.0  # M-6 of MSL reaches 258
 img_mean = [0.0, 0.0, 0.0]
 time_scales = [1, 2, 4]
-head = "gaussian"
+head = "combined"
 gaussian_floor = 0.05
 fleet_size = 3000
-fleet_offset = 0.35
-smooth = 64
+fleet_offset = 2.0
+combine = "max"
+smooth = 32
+risk = 7.0
 # what --head flow trains with
 condition = "channel"
 standardise = True

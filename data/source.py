@@ -12,6 +12,8 @@ from data.labels import AS_PUBLISHED, Interval, LabelRow, LabelRules, clipped, s
 from runtime.errors import InputError, unknown_name, warn
 
 ALL = ("all",)  # names every column
+MEASURED = ("measured",)  # names those that a source says are measured, not commanded: all, where it does not tell
+UNNAMED = (ALL, MEASURED)  # what chooses columns without their names
 
 
 class SeriesSource(Protocol):
@@ -97,7 +99,9 @@ class LearntSource:
 
 
 class ChosenColumns:
-    """Another source with some of its columns, the same for all channels, in the order of `names`; `all` names all.
+    """Another source with some of its columns, the same for all channels, in the order of `names`.
+
+    `all` names all of a channel's columns, `measured` those that the source says are so.
 
     Raises InputError where a channel lacks one of them.
     """
@@ -117,6 +121,8 @@ class ChosenColumns:
         known = self._source.columns(channel)
         if self._names == ALL:
             return known
+        if self._names == MEASURED:
+            return self._source.measured(channel) if hasattr(self._source, "measured") else known
         for name in self._names:
             if name not in known:
                 raise unknown_name(f"column of {self._source.place(channel, 'test')}", name, known)

@@ -59,6 +59,10 @@ class TelemanomSource:
         """The telemetry value, then commands."""
         return ["telemetry value", *(f"column {number}" for number in range(1, self._shape(channel, "train")[1]))]
 
+    def measured(self, channel: str) -> list[str]:
+        """The telemetry value alone: all other columns are commands."""
+        return self.columns(channel)[:1]
+
     def _shape(self, channel: str, split: str) -> tuple[int, int]:
         """Steps and columns, without reading the values."""
         place = self.place(channel, split)

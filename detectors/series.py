@@ -21,6 +21,7 @@ from runtime.errors import InputError, warn
 from runtime.files import atomic_file
 from runtime.progress import progress_bar
 from settings.config import Config
+from settings.effects import scaling_name
 
 
 class SplitArrays(Mapping):
@@ -87,7 +88,7 @@ class SeriesWay:
 
     def _ranges(self, channels: list[str]) -> Ranges:
         """What the training series of one channel, or of some that share their units, hold."""
-        return Ranges.of([self.task.source.series(name, "train") for name in channels], self.config.scaling)
+        return Ranges.of([self.task.source.series(name, "train") for name in channels], scaling_name(self.config))
 
 
 def _save(path: Path, array: NDArray) -> None:

@@ -87,6 +87,11 @@ class Drawing:
         """The drawing that the settings ask for."""
         return cls(config.smap_used_dims, config.colours, config.colour_window, config.colour_gains, config.clip)
 
+    @property
+    def alike(self) -> bool:
+        """Whether all colours show the same."""
+        return len(set(zip(self.dims, self.colours, self.gains, strict=True))) == 1
+
     def __call__(
         self,
         series: NDArray[np.floating],

@@ -36,6 +36,7 @@ from runtime.errors import InputError, unknown_name, warn
 from runtime.files import atomic_file
 from runtime.threads import mapped
 from settings.config import Config
+from settings.effects import scaling_name
 
 MOST_STEPS = 5_000_000  # rows of timestep_scores.csv, about 300 MB
 
@@ -188,7 +189,7 @@ def _model_scores(
 
 
 def _trivial(task: SeriesTask, channels: Sequence[str], config: Config) -> list[Scoring]:
-    source, scaling = task.source, None if config.columns == TOGETHER else config.scaling
+    source, scaling = task.source, None if config.columns == TOGETHER else scaling_name(config)
     series = [(_training_series(task, channel), source.series(channel, "test")) for channel in channels]
     names = [name for name, _ in BASELINES.items()]
     jobs = [(baseline, pair) for _, baseline in BASELINES.items() for pair in series]

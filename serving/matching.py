@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data.recording import known_step, typical_step
-from data.source import ALL, SeriesSource
+from data.source import UNNAMED, SeriesSource
 from drawing.colours import TOGETHER
 from runtime.errors import InputError, note, warn
 from settings.config import Config
@@ -78,7 +78,7 @@ class Matched:
                 raise InputError(f"{place}: has {len(found)} columns, but {len(learnt)} were learnt by {where}.")
             return
         missing = [name for name in learnt if name not in found]
-        new = [name for name in found if name not in learnt] if self._config.columns == ALL else []
+        new = [name for name in found if name not in learnt] if self._config.columns in UNNAMED else []
         if new:  # what is always empty was left out of the training too
             series = self._source.series(self._names[channel], "test")
             new = [name for name in new if not np.isnan(series[:, found.index(name)]).all()]

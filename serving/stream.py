@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data.recording import Recording, with_gaps
-from data.source import ALL
+from data.source import UNNAMED
 from detectors.base import Detector
 from drawing.gaps import SHORT
 from evaluation.alarms import HISTORY, limits
@@ -81,7 +81,7 @@ class Stream:
                 times = pd.DatetimeIndex(rows[stamps[0]])
             missing = [name for name in self.columns if name not in rows.columns]
             new = [name for name in rows.columns if name not in (*self.columns, *stamps)]
-            new = [name for name in new if self._learnt.config.columns == ALL and rows[name].notna().any()]
+            new = [name for name in new if self._learnt.config.columns in UNNAMED and rows[name].notna().any()]
             for names, what in ((missing, "lacks"), (new, "has, as was not so in training,")):
                 if names:
                     raise InputError(f"{where} {what} the column {', '.join(map(str, names))}.")

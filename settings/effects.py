@@ -52,6 +52,14 @@ def score_name(config: Config) -> str:
     return name
 
 
+def scaling_name(config: Config) -> str:
+    """The estimator of the columns' units: `auto` leaves data sets as they are that were published in one unit."""
+    if config.scaling != "auto":
+        return config.scaling
+    one_unit = getattr(registry_of(read_settings()["dataset"])[config.dataset], "one_unit", False)
+    return "none" if one_unit else "quantile"
+
+
 def counting(config: Config, names: Iterable[str]) -> list[str]:
     """Those of the settings that count with the values that the others have."""
     settings = read_settings()

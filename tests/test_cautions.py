@@ -76,7 +76,7 @@ def test_values_that_are_cut_off(trained: Path, capsys: pytest.CaptureFixture) -
     new = plant(2000, seed=1)
     new.iloc[700:760, 1] += 3
     (told,) = warned(trained, new, capsys)
-    assert told == "warning: values beyond clip = 2 are cut off: plant tank level 3.0%"
+    assert told == "warning: values beyond clip = 4 are cut off: plant tank level 3.0%"
     assert len(alarms(trained)) == 1
 
 
@@ -163,7 +163,7 @@ def test_the_test_of_a_run_says_the_same_as_scoring_the_same_rows(
     errors.warn.cache_clear()
     folder = run(tmp_path, table)
     told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
-    assert len(told) >= 2 and any("values beyond clip = 2 are cut off: plant flow 20.0%" in line for line in told)
+    assert len(told) >= 2 and any("values beyond clip = 4 are cut off: plant flow 20.0%" in line for line in told)
     assert warned(folder, table.iloc[3000:], capsys) == told
 
 
@@ -191,7 +191,7 @@ def test_of_a_recording_that_was_not_in_training_the_same_is_said(
     (trained,) = (tmp_path / "runs").rglob("last.pt")
     outside = "warning: values far outside everything seen in training (has the level moved?): "
     assert f"{outside}c tank level 100%" in told
-    assert "warning: values beyond clip = 2 are cut off: c tank level 100.0%" in told
+    assert "warning: values beyond clip = 4 are cut off: c tank level 100.0%" in told
     assert "warning: columns without any value in training: what they hold is not learnt: d lamp" in told
     assert len(told) == 3, told
     assert warned(trained.parent, plant(1000, seed=1), capsys) == []

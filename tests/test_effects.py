@@ -45,14 +45,16 @@ def config(**values: typing.Any) -> Config:
 
 
 def static(kind: typing.Any) -> typing.Any:
-    """The type of a setting as the Config has it: lists become tuples."""
+    """The type of a setting as the Config has it: lists become tuples, and str holds any named word."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is list:
         return tuple[static(arguments[0]), ...]
     if origin is tuple:
         return tuple[tuple(map(static, arguments))]
     if origin is typing.Union:
-        return typing.Union[tuple(map(static, arguments))]  # noqa: UP007
+        kinds = [static(argument) for argument in arguments]
+        kinds = [each for each in kinds if str not in kinds or typing.get_origin(each) is not typing.Literal]
+        return typing.Union[tuple(kinds)]  # noqa: UP007
     return kind
 
 

@@ -335,7 +335,7 @@ def test_the_sample_needs_no_data(here: Path, capsys: pytest.CaptureFixture) -> 
     lines = capsys.readouterr().out.splitlines()
     assert lines[-3].startswith("Time-step ROC AUC: 0.")
     assert lines[-2].startswith("Time-step Average Precision (AP): 0.")
-    assert lines[-1] == "Files: work_dirs/msflow_resnet18_avgpool_pl122_line/sample/SAMPLE/scores"
+    assert lines[-1] == "Files: work_dirs/msflow_telemetry_avgpool_line_combined/sample/SAMPLE/scores"
     assert Path("data/sample/labeled_anomalies.csv").exists()
 
 

@@ -25,6 +25,7 @@ from metrics.events import Alarm
 from runs.folder import column_file, level_map_file
 from runs.scores import write_samples
 from runtime.errors import InputError
+from settings.effects import scaling_name
 from settings.load import load_config
 
 NAN = np.nan
@@ -301,7 +302,7 @@ def said(train: np.ndarray | None, test: np.ndarray, scores: np.ndarray | None =
     source = SimpleNamespace(series=lambda channel, split: test, columns=lambda channel: ["level", "rate"])
     config = load_config(RECIPE, keywords={"time_scales": [1], **chosen})
     result = replace(scored(np.zeros(len(test)) if scores is None else scores), channel="tank")
-    training = {} if train is None else {"tank": Ranges.of([train], config.scaling)}
+    training = {} if train is None else {"tank": Ranges.of([train], scaling_name(config))}
     return cautions(SimpleNamespace(source=source), [result], config, training)
 
 

@@ -16,7 +16,10 @@ from models.flows import MSFlow
 FEATURES = [6, 4]
 CELLS = [40, 20]
 STEP = [4, 8]  # steps between cells, by level
-SETTINGS = {"weights": "random", "columns": ["all"], "time_scales": [1], "smooth": 1}
+SETTINGS = {"columns": ["all"], "time_scales": [1], "smooth": 1}
+# for what the network of the recipe cannot read, and for one density by itself
+RESNET = {"extractor": "resnet18", "weights": "random", "head": "gaussian", "fleet_size": 0, "clip": 2.0}
+RESNET |= {"colours": ["value", "value", "spread"], "img_std": [0.25, 0.25, 0.25]}
 
 
 def features(seed: int) -> list[torch.Tensor]:
@@ -105,7 +108,14 @@ def odd(position: int | None) -> np.ndarray:
     return values
 
 
-@pytest.mark.parametrize("chosen", [{}, {"head": "memory"}, {"fleet_size": 200}, {"layout": "gasf"}], ids=str)
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        *({}, {"head": "gaussian", "fleet_size": 0}, {"head": "memory", "fleet_size": 0}, {"fleet_size": 200}),
+        *(RESNET, RESNET | {"fleet_size": 200}, RESNET | {"layout": "gasf"}),
+    ],
+    ids=lambda chosen: " ".join(str(chosen.get(name)) for name in ("layout", "extractor", "head", "fleet_size")),
+)
 def test_what_happened_once_in_training_is_odd_in_its_held_out_scores(chosen: dict) -> None:
     series = odd(700)
     detector = msflow.fit(series, **SETTINGS | chosen)._run.detector
@@ -129,7 +139,8 @@ def test_every_drawing_is_drawn_once_for_its_held_out_scores(monkeypatch: pytest
 
 def test_a_flow_has_held_out_scores_of_the_last_part_which_it_never_saw() -> None:
     settings = SETTINGS | {"head": "flow", "condition": "channel", "parallel_blocks": [1, 1, 1], "meta_epochs": 1}
-    settings |= {"sub_epochs": 1, "held_out": 0.25, "scaling": "none", "clip": 0.0}
+    # units are of the whole series, so there are none
+    settings |= {"sub_epochs": 1, "held_out": 0.25, "scaling": "none", "clip": 0.0, "img_std": [0.25, 0.25, 0.25]}
     found = []
     for position in (None, 1200):
         series = odd(position)
@@ -144,7 +155,7 @@ def test_a_flow_has_held_out_scores_of_the_last_part_which_it_never_saw() -> Non
 def test_an_end_of_a_series_is_no_event(layout: str) -> None:
     """A wave that is cut anywhere scores at its ends as it does inside."""
     wave = np.sin(np.arange(3000) / 9)
-    fitted_wave = msflow.fit(wave[:1500], **SETTINGS | {"layout": layout, "head": "gaussian"})
+    fitted_wave = msflow.fit(wave[:1500], **SETTINGS | RESNET | {"layout": layout})
     for start in (1500, 1517, 1533):
         scores = fitted_wave.score(wave[start : start + 1000])["score"].to_numpy()
         inside_highest = scores[200:800].max()
@@ -155,8 +166,9 @@ def test_an_end_of_a_series_is_no_event(layout: str) -> None:
 @pytest.mark.parametrize("layout", ["stretch", "fold"])
 def test_of_one_picture_of_all_nothing_is_held_out(layout: str, chosen: dict) -> None:
     """Its parts hold no picture of their own."""
-    settings = SETTINGS | {"layout": layout, "timestep_map": "nll", "columns": ["colours"], "smap_used_dims": [0, 0, 0]}
+    settings = SETTINGS | RESNET | {"layout": layout, "timestep_map": "nll", "columns": ["colours"]}
+    settings |= {"smap_used_dims": [0, 0, 0], **chosen}
     series = odd(None)[:400]
-    detector = msflow.fit(series, **settings, **chosen)._run.detector
+    detector = msflow.fit(series, **settings)._run.detector
     plain, held_out = (f("series", series[:, None]).rows for f in (detector.scores, detector.held_out))
     np.testing.assert_allclose(held_out, plain, rtol=1e-4, atol=1e-6)

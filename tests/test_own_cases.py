@@ -21,8 +21,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(*flags: str, code: int = 0) -> Path:
-    """A run of the default recipe with random features; returns its folder of scores."""
-    always = ["--config", RECIPE, "--weights", "random", "--no-report", "--vis-top-k", "0", "--bootstrap", "0"]
+    """A run of the default recipe; returns its folder of scores."""
+    always = ["--config", RECIPE, "--no-report", "--vis-top-k", "0", "--bootstrap", "0"]
     assert main.main([*always, "--vus-window", "0", *flags]) == code
     return next(iter(Path("work_dirs").rglob("timestep_scores.csv")), Path()).parent
 

@@ -17,7 +17,7 @@ from models.flows import make_pool
 from runtime.errors import InputError
 
 STEPS = 1200
-SETTINGS = {"weights": "random", "time_scales": [1, 2], "smooth": 8, "threshold": "q0.99"}
+SETTINGS = {"time_scales": [1, 2], "smooth": 8, "threshold": "q0.99"}
 NAN = np.nan
 
 

@@ -89,7 +89,7 @@ def test_the_highest_scores_and_the_alarms_of_a_month_are_its_faults(
     frame = spacecraft(seed)
     frame.to_csv("craft.csv", index=False)
     recipe = Path(main.__file__).parent / "configs" / "telemetry.py"
-    flags = ["--config", str(recipe), "--data-path", "craft.csv", "--weights", "random", "--no-report"]
+    flags = ["--config", str(recipe), "--data-path", "craft.csv", "--no-report"]
     assert main.main([*flags, "--vis-top-k", "0"]) == 0
     assert "a step is 1 min" in capsys.readouterr().out
     (run,) = Path("work_dirs").rglob("last.pt")

@@ -63,7 +63,7 @@ def fleet(seed: int) -> dict[str, np.ndarray]:
 def fitted(request: pytest.FixtureRequest) -> tuple[msflow.Fitted, dict[str, np.ndarray], dict[str, np.ndarray]]:
     """What was learnt of the first part of a fleet, the test part, and the latter with what is beyond both its ends."""
     channels = fleet(request.param)
-    learnt = msflow.fit({name: values[:TRAIN] for name, values in channels.items()}, weights="random")
+    learnt = msflow.fit({name: values[:TRAIN] for name, values in channels.items()})
     test = {name: values[TRAIN : TRAIN + TEST] for name, values in channels.items()}
     return learnt, test, {name: values[TRAIN - BEYOND :] for name, values in channels.items()}
 

@@ -77,11 +77,13 @@ def streamed(stream: Stream, rows: np.ndarray | pd.DataFrame, blocks: list[int])
     return pd.concat([frame for frame in (*found, stream.finish()) if len(frame)], ignore_index=True)
 
 
-def alike(found: pd.DataFrame, expected: pd.DataFrame, atol: float) -> None:
+def alike(found: pd.DataFrame, expected: pd.DataFrame, tol: tuple[float, float], tied: float = 0.0) -> None:
+    """`tol` is relative and absolute; at a share `tied` of the steps two columns may be equal but for rounding."""
     assert tuple(found.columns) == STEP_COLUMNS
-    for name in ("channel", "step", "time", "highest_column"):
+    for name in ("channel", "step", "time"):
         pd.testing.assert_series_equal(found[name], expected[name], check_dtype=False)
-    np.testing.assert_allclose(found["score"].astype(float), expected["score"], rtol=1e-5, atol=atol)
+    assert (found["highest_column"] != expected["highest_column"]).mean() <= tied
+    np.testing.assert_allclose(found["score"].astype(float), expected["score"], *tol)
     close = np.abs(expected["score"] - 1) < 1e-3  # of the stub's threshold
     assert (found["alarm"] == expected["alarm"])[~close].all()
 
@@ -120,7 +122,7 @@ def test_a_stream_waits_for_all_that_a_score_depends_on(
     detector, learnt = Window(), Plain([f"x{n}" for n in range(series.shape[1])], smooth, trailing)
     found = detector.scores("c", series)
     expected = step_frame(learnt.scored("c", found.rows, found.of_columns, None, None))
-    alike(streamed(Stream(detector, learnt, "c", None), series, blocks), expected, atol=1e-4)
+    alike(streamed(Stream(detector, learnt, "c", None), series, blocks), expected, (1e-5, 1e-4))
 
 
 def test_a_score_comes_as_soon_as_nothing_can_change_it() -> None:
@@ -175,6 +177,7 @@ def test_a_gap_that_is_open_is_waited_for() -> None:
 
 # The real one
 
+ROUNDED = (1e-4, 1e-4)  # distances in float32, as differences of squares
 SETTINGS = {"weights": "random", "threshold": "q0.99", "causal": True}
 KINDS = {
     "short": {"time_scales": [1], "smooth": 8},
@@ -215,7 +218,7 @@ def test_a_stream_gives_what_one_series_gives(fitted: msflow.Fitted, seed: int) 
     blocks = np.random.default_rng(seed).choice([60, 150, 400, 900], 12).tolist()
     stream = fitted.stream()
     found, expected = streamed(stream, new, blocks), fitted.score(new)
-    alike(found, expected, atol=1e-5)
+    alike(found, expected, ROUNDED, tied=0.005)
     assert (found["alarm"] == expected["alarm"]).all() and expected["alarm"].any()
     same_alarms(stream.ended(last=True), fitted.alarms(new))
     assert stream.rows == len(new) and stream.late == 0
@@ -351,4 +354,4 @@ def test_a_stream_of_a_new_recording_of_the_same_thing() -> None:
     )
     new = sensors(2, 900)
     found, expected = streamed(shared.stream("c"), new, [300]), shared.score({"c": new})
-    alike(found, expected, atol=1e-5)
+    alike(found, expected, ROUNDED, tied=0.005)

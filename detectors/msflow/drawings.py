@@ -14,6 +14,7 @@ from drawing.gaps import made_up
 from drawing.scaling import SHARED, Scaling, learn_scaling
 from runtime.errors import InputError
 from settings.config import Config
+from settings.effects import scaling_name
 
 
 class Drawings:
@@ -23,7 +24,7 @@ class Drawings:
     """
 
     def __init__(self, config: Config, known: dict[str, list[str]]) -> None:
-        self.known, self.name, self.shared = known, config.scaling, config.shared_density
+        self.known, self.name, self.shared = known, scaling_name(config), config.shared_density
         self.drawing = Drawing.of(config)
         self._scaling: dict[str, Scaling] = {}
         self._together = config.columns == TOGETHER
@@ -60,6 +61,11 @@ class Drawings:
     def dims(self, place: int) -> tuple[int, ...]:
         """The columns that are the colours of the drawing at `place` among those of its channel."""
         return self.drawing.dims if self._together else (place,) * len(self.drawing.dims)
+
+    @property
+    def alike(self) -> bool:
+        """Whether the colours of a drawing all show the same."""
+        return replace(self.drawing, dims=self.dims(0)).alike
 
     def learn(self, train: Mapping[str, NDArray[np.float64]]) -> None:
         """Learn the units of the columns from the training series (T, D)."""

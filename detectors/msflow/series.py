@@ -28,7 +28,8 @@ from drawing.colours import normalisation
 from drawing.layouts import make_layout
 from drawing.steps import refine, training_parts
 from models.densities.base import Density, Levels
-from runs.rows import level_row
+from runs.rows import scale_row
+from runtime.errors import warn
 from settings.config import Config
 from settings.effects import counting
 
@@ -55,8 +56,12 @@ class SeriesMSFlow(Model):
         self.drawings = Drawings(config, known)
         count = self.drawings.total * len(config.time_scales)
         super().__init__(config, list(known), count, self.layout.cuttable, statistics, device)
-        levels = range(1, len(self.extractor.num_features) + 1)
-        self.rows = [level_row(level, scale) for scale in config.time_scales for level in levels]
+        self.rows = [scale_row(scale, name) for scale in config.time_scales for name in self.extractor.level_names]
+        if self.extractor.planes == 1 and not self.drawings.alike:
+            warn(
+                f"extractor = {config.extractor} reads the first of the three colours alone. Set --columns to look at "
+                "several columns, or choose --extractor resnet18."
+            )
         maker = self.maker(MAPS_SHARE)
         self._strides = [scale * stride for scale in config.time_scales for stride in maker.strides]
         self.grid = math.lcm(*config.time_scales) * maker.strides[-1]
