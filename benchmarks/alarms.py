@@ -1,7 +1,6 @@
 """Which policy turns scores into alarms best: tried on made-up fleets, and on the held-out training of any run.
 
-    uv run python -m benchmarks.alarms                             random features: about two minutes
-    uv run python -m benchmarks.alarms --weights FILE              with resnet18 weights from a file
+    uv run python -m benchmarks.alarms                             about two minutes
     uv run python -m benchmarks.alarms --recipe telemetry          that recipe instead of line
     uv run python -m benchmarks.alarms --runs FOLDER FOLDER        alarms in the training of these runs, too
     uv run python -m benchmarks.alarms --only "risk 8" "pot"       some of the variants
@@ -153,7 +152,7 @@ def run(argv: list[str] | None) -> None:
     """Print a line for every variant."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", default="line", help="of configs/ (default: line)")
-    parser.add_argument("--weights", default="random", help="as the setting (default: random)")
+    parser.add_argument("--weights", default="auto", help="as the setting (default: auto)")
     parser.add_argument("--runs", nargs="+", default=[], type=Path, help="folders of runs of series (default: none)")
     parser.add_argument("--seed", type=int, default=1, help="of the first fleet (default: 1)")
     parser.add_argument("--only", nargs="+", default=list(VARIANTS), metavar="VARIANT", help="(default: all)")

@@ -1,7 +1,7 @@
 """How long the features of all series take, by extractor, in turn: medians over rounds, and their ratio to the first.
 
-    uv run python -m benchmarks.extractors --smap data/smap        telemetry against resnet18
-    uv run python -m benchmarks.extractors --smap data/smap --extractors resnet18 telemetry transformer recurrent
+    uv run python -m benchmarks.extractors --data-path data/smap        telemetry against resnet18
+    uv run python -m benchmarks.extractors --data-path data/smap --extractors resnet18 telemetry transformer recurrent
 
 Every channel of SMAP and MSL, both splits, at the time scales of configs/line.py, drawn as lines; untrained weights,
 which cost the same.
@@ -53,12 +53,12 @@ def seconds(maker: LineMaker, drawn: list[np.ndarray]) -> float:
 def run(argv: list[str] | None) -> None:
     """Print a line for every extractor."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--smap", type=Path, required=True, help="folder of SMAP and MSL")
+    parser.add_argument("--data-path", type=Path, required=True, help="folder of SMAP and MSL")
     parser.add_argument("--extractors", nargs="+", default=["resnet18", "telemetry"], help="(default: both)")
     parser.add_argument("--rounds", type=int, default=5, help="(default: 5)")
     given = parser.parse_args(argv)
     config = load_config(RECIPE)
-    drawn = drawings(given.smap, config.time_scales)
+    drawn = drawings(given.data_path, config.time_scales)
     makers = {}
     for name in given.extractors:
         extractor = build_extractor(name, "random", 0).as_line()

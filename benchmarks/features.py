@@ -1,7 +1,7 @@
 """Which extractor, head and fleet suit series best: tried on made-up fleets, and on training that was held out.
 
     uv run python -m benchmarks.features                              two made-up fleets: some minutes
-    uv run python -m benchmarks.features --smap data/smap             held-out training of SMAP and MSL, too
+    uv run python -m benchmarks.features --data-path data/smap             held-out training of SMAP and MSL, too
     uv run python -m benchmarks.features --only "telemetry memory"    some of the variants
     uv run python -m benchmarks.features --weights FILE               resnet18 weights from a file (default: random)
 
@@ -131,7 +131,7 @@ def judged(fleet: Fleet, settings: dict[str, Any]) -> str:
 def run(argv: list[str] | None) -> None:
     """Print a line for every variant."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--smap", type=Path, help="folder of SMAP and MSL (default: none)")
+    parser.add_argument("--data-path", type=Path, help="folder of SMAP and MSL (default: none)")
     parser.add_argument("--recipe", default="line", help="of configs/ (default: line)")
     parser.add_argument("--weights", default="random", help="of resnet18, as the setting (default: random)")
     parser.add_argument("--scaling", default="none", help="as the setting; auto: as in tables (default: none, as SMAP)")
@@ -145,8 +145,8 @@ def run(argv: list[str] | None) -> None:
         "validation": Fleet.of(make_fleet(given.seed, CHANNELS, KNOWN, NEW)),
         "plants": Fleet(*alarms.make_fleet(given.seed + 1, True, (2500, 4000))),
     }
-    if given.smap:
-        sets["held out"] = held_out(given.smap)
+    if given.data_path:
+        sets["held out"] = held_out(given.data_path)
     print(f"{'variant':28}", *(f"{name:38}" for name in sets), "seconds")
     for name in given.only:
         settings = {"recipe": given.recipe, "scaling": given.scaling, **VARIANTS[name]}

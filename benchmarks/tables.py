@@ -1,7 +1,6 @@
 """Which scaling, combination of columns and other settings suit tables of sensors: tried on made-up ones.
 
-    uv run python -m benchmarks.tables                       all variants, random features: about ten minutes
-    uv run python -m benchmarks.tables --weights FILE        with resnet18 weights from a file
+    uv run python -m benchmarks.tables                       all variants: about ten minutes
     uv run python -m benchmarks.tables --only recipe trailing      some of the variants
     uv run python -m benchmarks.tables --seed 1000           other tables
 
@@ -33,19 +32,17 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "recipe": {},
     **{f"scaling {name}": {"scaling": name} for name in ("range", "deviation")},
     **{f"combine {name}": {"combine": name} for name in ("mean", "highest", "logs")},
-    "values alone": {"colours": ["value"] * 3},
-    "spread times 3": {"colour_gains": [1.0, 1.0, 3.0]},
-    "residual": {"colours": ["value", "residual", "spread"], "colour_gains": [1.0, 2.0, 4.0]},
-    **{f"clip {limit:g}": {"clip": limit} for limit in (1.5, 3.0, 8.0)},
+    **{f"clip {limit:g}": {"clip": limit} for limit in (1.5, 2.0, 8.0)},
     **{f"std {std:g}": {"img_std": [std] * 3} for std in (1.0, 0.5, 0.15)},
     **{f"floor {floor:g}": {"gaussian_floor": floor} for floor in (0.02, 0.1, 0.3)},
-    **{f"smooth {steps}": {"smooth": steps} for steps in (1, 32, 64)},
+    **{f"smooth {steps}": {"smooth": steps} for steps in (1, 16, 64)},
     "trailing": {"trailing": True},
     "one scale": {"time_scales": [1]},
     "two scales": {"time_scales": [1, 2]},
     "calibrated": {"calibration": "quantile"},
-    "memory": {"head": "memory", "memory_size": 1000},
-    "fleet": {"fleet_size": 3000, "fleet_offset": 0.35},
+    **{head: {"head": head} for head in ("gaussian", "memory")},
+    "no fleet": {"fleet_size": 0},
+    "random": {"weights": "random"},
 }
 
 
@@ -153,7 +150,7 @@ def scored(seed: int, settings: dict[str, Any]) -> tuple[NDArray[np.int8], Array
 def run(argv: list[str] | None) -> None:
     """Print a line for every variant."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", default="random", help="as the setting (default: random)")
+    parser.add_argument("--weights", default="auto", help="as the setting (default: auto)")
     parser.add_argument("--tables", type=int, default=24, help="how many (default: 24)")
     parser.add_argument("--seed", type=int, default=0, help="of the first table (default: 0)")
     parser.add_argument("--only", nargs="+", default=list(VARIANTS), metavar="VARIANT", help="(default: all)")

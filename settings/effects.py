@@ -111,7 +111,10 @@ def _holds(condition: Condition, config: Config, settings: Mapping[str, Setting]
 def course_settings(config: Config) -> dict[str, Any]:
     """The settings that shape a model, of those that count, as a checkpoint keeps them."""
     counts = counting(config, (*DRAWN_BY, *TRAINED_BY))
-    return json.loads(json.dumps({name: getattr(config, name) for name in counts}))
+    values = {name: getattr(config, name) for name in counts}
+    if "scaling" in values:
+        values["scaling"] = scaling_name(config)
+    return json.loads(json.dumps(values))
 
 
 def changed_settings(before: Mapping[str, Any], config: Config, names: Sequence[str]) -> str:

@@ -370,7 +370,7 @@ def test_what_judges_may_be_another_when_scoring(run: Path, tmp_path: Path) -> N
     told = quietly("--mode", "score", "--run", str(run), "--data-path", path, "--threshold", "1e9", "--smooth", "1")
     assert told.startswith("0\n") and len(read(run / "scored" / "new" / "alarms.csv")) == 0
     told = quietly("--mode", "score", "--run", str(run), "--data-path", path, "--scaling", "range")
-    assert told.startswith("2\n") and "was made with other settings: scaling was auto, now range" in told
+    assert told.startswith("2\n") and "was made with other settings: scaling was quantile, now range" in told
 
 
 def test_without_a_run_or_data(run: Path, tmp_path: Path) -> None:
