@@ -34,7 +34,7 @@ UNDER: dict[str, dict[str, typing.Any]] = {
     "combine_highest": {**COLUMNS, "combine": "highest"},
     "columns": LINE,
     "risk": {**FITTED, "contrast": 0.0},
-    "drift": {**ALARMED, "contrast": 0.0},
+    "drift": {**ALARMED, "contrast": 0.0, "threshold": "q0.8"},
     **dict.fromkeys(
         ("contrast", "prune", "release", "join", "least_length", "cool_down", "moved_after", "causal"), ALARMED
     ),
@@ -121,7 +121,7 @@ EDITS: dict[str, tuple[typing.Any, tuple[str, ...]]] = {
     "least_length": (20, ("output", "alarms")),
     "cool_down": (50, ("output", "alarms")),
     "moved_after": (10, ("output", "alarms")),
-    "drift": (50, ("output", "alarms")),
+    "drift": (20, ("output", "alarms")),
     "causal": (True, ("output", "alarms")),
     "vus_window": (10, ("output",)),
     "bootstrap": (0, ("output",)),

@@ -147,7 +147,7 @@ def test_a_pipe_is_scored_to_its_end(run: Path, tmp_path: Path, monkeypatch: pyt
 def test_an_alarm_may_last_to_the_end(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = text_of(november()[:500])
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BufferedReader(io.BytesIO(text))))
-    flags = ["--mode", "score", "--run", str(run), "--follow", "--data-path", "-", "--threshold", "0"]
+    flags = ["--mode", "score", "--run", str(run), "--follow", "--data-path", "-", "--threshold=-1"]
     assert main.main(flags) == 0
     (alarm,) = pd.read_csv(run / "followed" / "stdin" / "alarms.csv").itertuples()
     scores = pd.read_csv(run / "followed" / "stdin" / "scores.csv")
