@@ -84,7 +84,8 @@ def test_a_month_at_another_level_at_irregular_times_is_one_alarm(seed: int, cap
     start, end = (pd.Timestamp(second, unit="s", tz="UTC") for second in seconds[hot][[0, -1]])
     near = pd.Timedelta("3 days")
     assert abs(alarm.start_time - start) < near and abs(alarm.end_time - end) < near
-    assert f"4000 steps. Alarms: {len(alarms)}, over {scores_of(folder)['alarm'].mean():.1%} of the steps." in output.out
+    under = scores_of(folder)["alarm"].mean()
+    assert f"4000 steps. Alarms: {len(alarms)}, over {under:.1%} of the steps." in output.out
 
 
 def recordings(folder: Path) -> None:

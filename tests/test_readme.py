@@ -64,7 +64,9 @@ def test_every_flag_in_the_text_is_one_of_a_setting_or_a_script(capsys: pytest.C
         "--extra",
         "--project",
         "--only",
-    }  # of uv and a benchmark
+        "--tables",
+        "--extractors",
+    }  # of uv and of benchmarks
     assert {flag for flag in flags if not re.search(rf"(?<![\w-]){flag}(?![\w-])", known)} == set()
 
 
