@@ -30,8 +30,7 @@ from metrics import METRICS
 from metrics.metric import Column, Metric
 from models import DENSITIES, EXTRACTORS
 from models.densities.base import Batch, Density, Levels, Part, places
-from models.extractors import Extractor
-from models.extractors.backbone import timm_extractor
+from models.extractors.backbone import Extractor, timm_extractor
 from runtime.registry import Registry
 
 
