@@ -51,7 +51,7 @@ CHECK_CHANNELS, CHECK_EVERY = 64, 500  # of the validation fleet, and steps
 
 
 def pooled(level: Tensor) -> Tensor:
-    """As the setting pool_type = avg."""
+    """A level (B, C, W) as pool_type = avg makes it: (B, C, ceil(W / 2)); at the ends without the zeros."""
     return F.avg_pool1d(level, 3, 2, 1, count_include_pad=False)
 
 

@@ -15,7 +15,11 @@ from data.synthetic.processes import Array, log_uniform
 
 @dataclass(frozen=True, eq=False)
 class Stretch:
-    """Values (n,) of an interval as they would be, all values (T,) of the series, another process (n,), and a size."""
+    """An interval of n steps, and what a fault may make of it.
+
+    `values` (n,) as they would be, the whole series `before` (T,), what an `other` process does (n,), what it does
+    at another pace, `fast` (n,), and how far a fault goes, its `size`.
+    """
 
     values: Array
     before: Array

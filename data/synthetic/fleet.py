@@ -7,7 +7,7 @@ from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
 from data.synthetic.faults import FAULTS, Fault, Stretch, fault_length
-from data.synthetic.processes import KINDS, Array, Kind, Signal, autoregressive, log_uniform
+from data.synthetic.processes import KINDS, Array, Signal, autoregressive, log_uniform
 
 PRETRAINING, VALIDATION = 0, 1  # parts that share no seed: what is learnt from, and what is decided on
 ROOM = 64  # steps of normal life on either side of a fault, if there is room
@@ -31,10 +31,6 @@ class Sensor:
         pace = 1 + 0.04 * self.unrest * (0.5 * rng.normal() + autoregressive(steps, rng, 0.998))
         return np.cumsum(np.clip(pace, 0.7, 1.4))
 
-    def drawn(self, clock: Array, rng: Generator) -> Array:
-        """What the process does (T,), before it is seen."""
-        return self.signal(clock, rng)
-
     def lived(self, values: Array, rng: Generator) -> Array:
         """Values (T,) with the level and gain of this stretch of life."""
         steps = len(values)
@@ -51,9 +47,9 @@ class Sensor:
         return self.level + self.gain * values
 
 
-def make_sensor(rng: Generator, kinds: list[Kind] = KINDS) -> Sensor:
+def make_sensor(rng: Generator) -> Sensor:
     """Any sensor."""
-    signal = kinds[int(rng.integers(len(kinds)))](rng)
+    signal = KINDS[int(rng.integers(len(KINDS)))](rng)
     return Sensor(
         signal,
         gain=log_uniform(rng, 0.25, 1.2),
@@ -69,14 +65,13 @@ def put_fault(
     values: Array, clock: Array, place: slice, sensor: Sensor, other: Array, fault: Fault, rng: Generator
 ) -> tuple[Array, float]:
     """A series (T,) with a fault at a place, not yet seen by the sensor, and how far it is from normal there."""
-    inside = np.s_[place.start : place.stop]
     pace = 1 + rng.choice([-0.4, -0.25, 0.3, 0.6, 1.0])
-    ticks = clock[place.start] + (clock[inside] - clock[place.start]) * pace
-    fast = sensor.drawn(ticks, rng)
+    ticks = clock[place.start] + (clock[place] - clock[place.start]) * pace
+    fast = sensor.signal(ticks, rng)
     size = log_uniform(rng, 0.12, 1.2) * max(float(np.ptp(values)) / 2, 0.3)
     found = values.copy()
-    found[inside] = fault(Stretch(values[inside], values, other[inside], fast, size), rng)
-    return found, float(np.sqrt(np.mean((found[inside] - values[inside]) ** 2)))
+    found[place] = fault(Stretch(values[place], values, other[place], fast, size), rng)
+    return found, float(np.sqrt(np.mean((found[place] - values[place]) ** 2)))
 
 
 def broken(
@@ -100,19 +95,17 @@ def broken(
     return values, odd
 
 
-def make_channel(
-    rng: Generator, known: int, new: int, faulty: float, kinds: list[Kind] = KINDS
-) -> tuple[Array, Array, NDArray[np.bool_]]:
+def make_channel(rng: Generator, known: int, new: int, faulty: float) -> tuple[Array, Array, NDArray[np.bool_]]:
     """Training values (known,), test values (new,), and where the latter are anomalous: with the chance `faulty`."""
-    sensor = make_sensor(rng, kinds)
+    sensor = make_sensor(rng)
     clock = sensor.clock(known + new, rng)
-    values = sensor.lived(sensor.drawn(clock, rng), rng)
+    values = sensor.lived(sensor.signal(clock, rng), rng)
     if rng.uniform() < 0.3 * min(sensor.unrest, 1):  # another set point from here on, not far from the old
         values[known:] = values[known:] * (1 + 0.1 * rng.normal()) + 0.1 * rng.normal()
     odd = np.zeros(new, dtype=bool)
     if rng.uniform() < faulty:
-        other = make_sensor(rng, kinds)
-        foreign = other.drawn(clock[known:], rng) * rng.uniform(0.5, 1)
+        other = make_sensor(rng)
+        foreign = other.signal(clock[known:], rng) * rng.uniform(0.5, 1)
         values[known:], odd = broken(values[known:], clock[known:], sensor, foreign, rng)
     seen = sensor.seen(values, rng)
     return seen[:known], seen[known:], odd
@@ -124,7 +117,7 @@ def episode_rng(part: int, seed: int, number: int) -> Generator:
 
 
 def make_fleet(
-    seed: int, channels: int, known: int, new: int, faulty: float = 0.75, kinds: list[Kind] = KINDS
+    seed: int, channels: int, known: int, new: int, faulty: float = 0.75
 ) -> list[tuple[Array, Array, NDArray[np.bool_]]]:
     """Channels of the validation part as `make_channel` makes them, the same for one seed."""
-    return [make_channel(episode_rng(VALIDATION, seed, n), known, new, faulty, kinds) for n in range(channels)]
+    return [make_channel(episode_rng(VALIDATION, seed, n), known, new, faulty) for n in range(channels)]
