@@ -1,10 +1,12 @@
 """The whole command, main.py, of an earlier commit and of today's tree in turn: medians over rounds, on one machine.
 
-    uv run python -m benchmarks.speed compare --against 089e7b9 --smap FOLDER --weights FILE     about 10 minutes
+    uv run --with plotly python -m benchmarks.speed compare --against 089e7b9 --smap FOLDER --weights FILE
 
-Train, score, evaluate and report, with configs/smap_line.py, each time in a process and a folder of its own: SMAP, and
-made-up channels, many and short. Both trees run with the packages that are installed here. Writes a table to
-benchmarks/speed.md; of a machine that does other things at the same time it means little.
+Train, score, evaluate and report, each time in a process and a folder of its own: SMAP, and made-up channels, many and
+short. The earlier tree with configs/smap_line.py, today's with that, whose features come with it, and with
+configs/imagenet.py, the same resnet18 as the earlier tree's. Both trees run with the packages that are installed here,
+and that commit needs plotly. About 15 minutes; writes a table to benchmarks/speed.md; of a machine that does other
+things at the same time it means little.
 """
 
 import argparse
@@ -26,7 +28,12 @@ from benchmarks.inputs import write_telemetry
 from runtime.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
-RECIPE = "configs/smap_line.py"
+# of the earlier tree and of today's; with the weights of resnet18 or without
+COMMANDS = {
+    "earlier": ("configs/smap_line.py", True),
+    "today": ("configs/smap_line.py", False),
+    "today, resnet18": ("configs/imagenet.py", True),
+}
 MADE_UP = {"num_channels": 300, "num_steps": {"train": 2000, "test": 2000}, "num_columns": 5}
 REACHED = re.compile(r"Time-step ROC AUC: ([\d.]+)")
 BUSY = 0.3  # running processes, over the last minute, of a machine that is not idle
@@ -41,10 +48,11 @@ class Run:
     auroc: str
 
 
-def run_command(tree: Path, data: Path, weights: Path) -> Run:
+def run_command(tree: Path, data: Path, recipe: str, weights: Path | None) -> Run:
     """Run main.py of a tree in a folder of its own, which is removed. Raises InputError where it fails."""
     with tempfile.TemporaryDirectory() as work_dir:
-        flags = ("--config", RECIPE, "--weights", weights, "--data-path", data, "--work-dir", work_dir)
+        flags = ("--config", recipe, "--dataset", "smap", "--data-path", data, "--work-dir", work_dir)
+        flags += () if weights is None else ("--weights", weights)
         before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         done = subprocess.run([sys.executable, "main.py", *map(str, flags)], cwd=tree, capture_output=True, text=True)
         seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -70,20 +78,23 @@ def checked_out(commit: str) -> Iterator[Path]:
 
 
 def compared(commit: str, inputs: dict[str, Path], weights: Path, rounds: int) -> str:
-    """The table of all inputs: both trees in turn, the earlier one first."""
-    lines = [f"| | {commit} | today | ratio |", "|---|---|---|---|"]
+    """The table of all inputs: the commands in turn, the earlier tree's first."""
+    names = [commit, *list(COMMANDS)[1:]]
+    lines = [f"| | {' | '.join(names)} | ratio | ratio, resnet18 |", "|---" * 6 + "|"]
     with checked_out(commit) as earlier:
         for name, data in inputs.items():
-            runs: dict[Path, list[Run]] = {earlier: [], ROOT: []}
+            runs: dict[str, list[Run]] = {which: [] for which in names}
             for number in range(rounds):
-                for tree, found in runs.items():
-                    found.append(run_command(tree, data, weights))
-                    which = "today" if tree == ROOT else commit
-                    print(f"{name}, round {number + 1}, {which}: {found[-1]}", flush=True)
+                for which, (recipe, with_weights) in zip(names, COMMANDS.values(), strict=True):
+                    tree = earlier if which == commit else ROOT
+                    runs[which].append(run_command(tree, data, recipe, weights if with_weights else None))
+                    print(f"{name}, round {number + 1}, {which}: {runs[which][-1]}", flush=True)
             for words, field in (("by the clock", "seconds"), ("of all processors", "cpu")):
-                old, new = (statistics.median(getattr(run, field) for run in found) for found in runs.values())
-                lines.append(f"| {name}, {words} | {old:.1f} s | {new:.1f} s | {old / new:.2f} |")
-            lines.append(f"| {name}, ROC AUC | {' | '.join(found[-1].auroc for found in runs.values())} | |")
+                medians = [statistics.median(getattr(run, field) for run in found) for found in runs.values()]
+                seconds = " | ".join(f"{median:.1f} s" for median in medians)
+                ratios = " | ".join(f"{medians[0] / median:.2f}" for median in medians[1:])
+                lines.append(f"| {name}, {words} | {seconds} | {ratios} |")
+            lines.append(f"| {name}, ROC AUC | {' | '.join(found[-1].auroc for found in runs.values())} | | |")
     return "\n".join(lines)
 
 
@@ -104,4 +115,4 @@ def section(argv: list[str]) -> tuple[str, str]:
         inputs = {} if given.smap is None else {"SMAP": given.smap.absolute()}
         inputs[title] = write_telemetry(Path(temporary) / "telemetry", **MADE_UP)
         text = compared(given.against, inputs, given.weights.absolute(), given.rounds)
-    return f"the whole command against {given.against}, {RECIPE} ({os.cpu_count()} processors)", text
+    return f"the whole command against {given.against} ({os.cpu_count()} processors)", text

@@ -3,7 +3,8 @@
     uv run python -m benchmarks.speed                              everything: more than an hour on two cores
     uv run python -m benchmarks.speed --parts line growth          some parts; the others keep their place in the table
     uv run python -m benchmarks.speed --data-path data/smap        stretch and line on the real SMAP
-    uv run python -m benchmarks.speed compare --against 089e7b9 --smap data/smap --weights FILE     side_by_side.py
+    uv run --with plotly python -m benchmarks.speed compare --against 089e7b9 --smap data/smap --weights FILE
+                                                                   the whole command, side_by_side.py
 
 Plain: the extractor in every step at full height, FrEIA 0.2's blocks with their dense permutations, float32, no cache.
 Ours: features once, permutations by index, channels-last, freed memory kept; in float32, and with amp. Both go through

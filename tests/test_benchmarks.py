@@ -65,26 +65,27 @@ def test_an_earlier_commit_is_run_in_a_tree_of_its_own_that_goes_away() -> None:
     with side_by_side.checked_out("HEAD") as tree:
         assert (tree / "main.py").exists() and tree != ROOT
         with pytest.raises(InputError, match="main.py ends with"):
-            side_by_side.run_command(tree, tree / "nowhere", tree / "nothing.safetensors")
+            side_by_side.run_command(tree, tree / "nowhere", "configs/smap_line.py", tree / "nothing.safetensors")
     assert not tree.parent.exists()
     with pytest.raises(InputError, match="--against no-such-commit"), side_by_side.checked_out("no-such-commit"):
         pass
 
 
-def test_both_trees_run_in_turn_and_medians_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    order = []
+def test_the_commands_run_in_turn_and_medians_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
 
-    def run(tree: Path, data: Path, weights: Path) -> side_by_side.Run:
-        order.append(tree == ROOT)
-        seconds = {0: 9.0, 1: 2.0, 2: 30.0, 3: 4.0, 4: 12.0, 5: 3.0}[len(order) - 1]
+    def run(tree: Path, data: Path, recipe: str, weights: Path | None) -> side_by_side.Run:
+        asked.append((tree == ROOT, recipe, weights is not None))
+        seconds = (9.0, 2.0, 5.0, 30.0, 4.0, 6.0, 12.0, 3.0, 8.0)[len(asked) - 1]
         return side_by_side.Run(seconds, 2 * seconds, "0.884")
 
     monkeypatch.setattr(side_by_side, "run_command", run)
     table = side_by_side.compared("HEAD", {"made up": tmp_path}, tmp_path, 3).splitlines()
-    assert order == [False, True] * 3
-    assert table[2] == "| made up, by the clock | 12.0 s | 3.0 s | 4.00 |"
-    assert table[3] == "| made up, of all processors | 24.0 s | 6.0 s | 4.00 |"
-    assert table[4] == "| made up, ROC AUC | 0.884 | 0.884 | |"
+    own, imagenet = "configs/smap_line.py", "configs/imagenet.py"
+    assert asked == [(False, own, True), (True, own, False), (True, imagenet, True)] * 3
+    assert table[2] == "| made up, by the clock | 12.0 s | 3.0 s | 6.0 s | 4.00 | 2.00 |"
+    assert table[3] == "| made up, of all processors | 24.0 s | 6.0 s | 12.0 s | 4.00 | 2.00 |"
+    assert table[4] == "| made up, ROC AUC | 0.884 | 0.884 | 0.884 | | |"
 
 
 @pytest.mark.parametrize("kind", ["telemetry", "pictures"])
