@@ -35,7 +35,7 @@ from settings.types import (
 dataset: DatasetName = "smap"  # smap, msl, sample (synthetic telemetry), table (files of your own), mvtec or visa
 data_path: str = ""  # file or folder of the data; empty: the data set's own folder under data/ (smap, msl: else ./1)
 class_names: Some[Word] = ["all"]  # mvtec, visa: classes, one model each; series: channels, one model for all
-detector: DetectorName = "msflow"  # what learns and scores: msflow
+detector: DetectorName = "msflow"  # what learns and scores: msflow; series: usad, tranad, omnianomaly, statistics, pca
 mode: Literal["all", "train", "test", "score"] = "all"  # train, test or both; score: new data by the detector of `run`
 run: str = ""  # [mode=score] folder of the run whose detector, settings and thresholds score what is in data_path
 follow: bool = False  # [mode=score] go on scoring as the csv of data_path grows; data_path - is the standard input
@@ -71,7 +71,7 @@ colour_window: Positive[int] = 65  # [series, colours=residual spread] steps of 
 colour_gains: PerColour[float] = [1.0, 1.0, 1.0]  # [series] factors on the three colours
 clip: FromZero[float] = 0.0  # [series] limit of the telemetry values either way, before they are drawn; 0: none
 time_scales: Some[Positive[int]] = [1]  # [timestep_map=nll] steps averaged per column; the scores of several are added
-window: Positive[int] = 64  # [layout=fold gasf gadf mtf] steps per picture (fold: 32 rows at least)
+window: Positive[int] = 64  # [layout=fold gasf gadf mtf or detector!=msflow statistics] steps per picture or window
 fold_width: Positive[int] = 64  # [layout=fold] steps per row
 mtf_bins: Positive[int] = 8  # [layout=mtf] quantile bins
 max_columns: Positive[int] = 65536  # [layout=line] longest line scored in one piece; longer ones in overlapping pieces
@@ -95,6 +95,17 @@ shared_density: bool = False  # [timestep_map=nll] one density for all channels:
 fleet_size: FromZero[int] = 0  # [detector=msflow] features of all channels kept to temper what the fleet knows; 0: none
 fleet_offset: FromZero[float] = 0.5  # [detector=msflow, fleet_size!=0] energy of what only the fleet knows
 
+# Detectors of windows of steps; configs/usad.py, tranad.py and omnianomaly.py hold what was published with each
+stride: Positive[int] = 1  # [detector=usad tranad omnianomaly] steps between windows: each scores its last so many
+variant: Literal["paper", "code"] = "paper"  # [detector=tranad omnianomaly] follow which, where the two differ
+latent: Positive[int] = 8  # [detector=usad omnianomaly] size of the code of a window, or of a step
+hidden: Positive[int] = 64  # [detector=tranad omnianomaly] units of the layers between
+planar_flows: FromZero[int] = 20  # [detector=omnianomaly] planar flows on the code
+first_share: ShareOrNone = 0.5  # [detector=usad tranad] weight of the first of two reconstructions in a score
+weight_decay: FromZero[float] = 0.0  # [detector=tranad omnianomaly] of all parameters
+widths: Some[Positive[int]] = [16, 32, 64, 128, 256, 512]  # [detector=statistics] steps of windows, each compared
+explained: Share = 0.9  # [detector=pca] share of the windows' variance that the principal components keep
+
 # Training
 batch_size: Positive[int] = 8  # [head!=gaussian memory or timestep_map=add mul] pictures per step
 meta_epochs: Positive[int] = 25  # [head!=gaussian memory] rounds, each with a checkpoint (pictures: an evaluation too)
@@ -107,7 +118,7 @@ lr_decay_gamma: Share = 0.33  # [head!=gaussian memory] factor on the learning r
 grad_clip: Positive[float] = 2.0  # [head!=gaussian memory] largest norm of the gradient
 train_window: Positive[int] = 512  # [layout=line] columns of a training window; shorter series are continued to it
 held_out: Fraction = 0.2  # [head!=gaussian memory, timestep_map=nll] last part of a series, kept out for thresholds
-feature_noise: FromZero[float] = 0.0  # [head!=gaussian memory] Gaussian noise in training, in features' deviations
+feature_noise: FromZero[float] = 0.0  # [detector=msflow, head!=gaussian memory] noise on features, in their deviations
 
 # Scores
 top_k: Share = 0.03  # share of a picture's pixels, the highest, whose mean is the picture's score

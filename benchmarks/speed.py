@@ -105,7 +105,8 @@ def one_round(variant: Variant) -> None:
     variant.seconds.setdefault("training sub-epoch", []).append(record["seconds"])
     variant.loss = record["loss"]
     batches = PictureBatches(run.detector.opened(pictures, "train"), run.detector.density, run.config.batch_size, 0.0)
-    variant.timed("training step", lambda: Loss(run.detector.density)(next(batches.batches(0))).backward())
+    loss = Loss(run.detector.density, [run.detector.density.loss])
+    variant.timed("training step", lambda: loss(next(batches.batches(0))).backward())
     flow_of(run).zero_grad(set_to_none=True)
     metrics: list[dict[str, float | None]] = []
     shutil.rmtree(run.folder / "features" / "test", ignore_errors=True)  # a training of pictures makes them too

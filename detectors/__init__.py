@@ -4,4 +4,10 @@ from runtime.registry import Registry
 
 # builders: (settings, task, columns by channel trained on, folder of the run, device) -> Detector or PictureDetector
 # (detectors/base.py), the latter where what is scored are MSFlow's maps
-DETECTORS = Registry("detector", {"msflow": "detectors.msflow.detector:msflow"})
+DETECTORS = Registry(
+    "detector",
+    {
+        "msflow": "detectors.msflow.detector:msflow",
+        "usad": "detectors.usad:usad",
+    },
+)

@@ -6,7 +6,8 @@ Kingma & Ba, "Adam", ICLR 2015; the schedule is MSFlow's.
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,8 +18,7 @@ from tqdm import tqdm
 
 from detectors.tracking import Tracker
 from metrics.pictures import format_metrics
-from models.checkpoints import Progress, load_optimizer, read_checkpoint, write_checkpoint
-from models.densities.base import Batch
+from models.checkpoints import Progress, load_optimizers, read_checkpoint, write_checkpoint
 from runs.folder import CONFIG_FILE
 from runtime import distributed
 from runtime.errors import InputError, warn
@@ -30,6 +30,12 @@ from settings.load import save_config
 LAST = "last.pt"
 
 
+class Batch(Protocol):
+    """Training data of one step. Of several processes each has a share of them, which counts with this `weight`."""
+
+    weight: float
+
+
 class Batches(Protocol):
     """Training data: `num_batches` batches a pass."""
 
@@ -39,16 +45,31 @@ class Batches(Protocol):
         """One pass in the random order of `seed`."""
 
 
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """A loss of a batch, a scalar, and the optimizer of the parameters that are to lower it."""
+
+    loss: Callable[[Any], Tensor]
+    optimizer: torch.optim.Optimizer
+
+
+def objectives_of(module: nn.Module, config: Config) -> list[Objective]:
+    """What a module is trained by: its own `objectives(config)`, taken in turn, or Adam on its `loss`."""
+    if hasattr(module, "objectives"):
+        return module.objectives(config)
+    return [Objective(module.loss, torch.optim.Adam(module.parameters(), lr=config.lr, fused=True))]
+
+
 class Loss(nn.Module):
-    """The loss of a batch, in one module: what DistributedDataParallel wants to wrap."""
+    """The losses of a batch, in one module: what DistributedDataParallel wants to wrap."""
 
-    def __init__(self, trained: nn.Module) -> None:
+    def __init__(self, trained: nn.Module, losses: list[Callable[[Any], Tensor]]) -> None:
         super().__init__()
-        self.trained = trained
+        self.trained, self.losses = trained, losses
 
-    def forward(self, batch: Batch) -> Tensor:
-        """The weighted loss of this process's share, a scalar."""
-        return batch.weight * self.trained.loss(batch)
+    def forward(self, batch: Batch, number: int = 0) -> Tensor:
+        """A weighted loss of this process's share, a scalar."""
+        return batch.weight * self.losses[number](batch)
 
 
 def learning_rate(config: Config, step: int, steps_per_sub_epoch: int) -> float:
@@ -110,11 +131,12 @@ class Course:
         changed = changed_settings(Progress.of(before).settings, self.config, (*DRAWN_BY, *TRAINED_BY))
         return f"{changed}{others}".lstrip("; ")
 
-    def save(self, optimizer: torch.optim.Optimizer | None = None) -> None:
+    def save(self, optimizers: Sequence[torch.optim.Optimizer] = ()) -> None:
         """Write last.pt, and config.json the first time."""
         if distributed.is_writer():
             self._describe()
-            trained = {} if optimizer is None else {"optimizer": optimizer.state_dict()}
+            states = [optimizer.state_dict() for optimizer in optimizers]
+            trained = {"optimizer": states[0] if len(states) == 1 else states} if states else {}
             write_checkpoint(self.folder / LAST, self.progress, self._state(), trained)
         distributed.wait()
 
@@ -129,17 +151,19 @@ class Course:
         batches: Batches,
         evaluate: Callable[[], dict[str, float | None]] | None = None,
     ) -> None:
-        """All meta epochs that are left of a module with a `loss`, a checkpoint and `evaluate` after each.
+        """All meta epochs that are left of a module (see `objectives_of`), a checkpoint and `evaluate` after each.
 
-        Raises InputError where the loss stops being finite; the last checkpoint stays.
+        A module that has an `epoch` is told which sub-epoch it is in, counted from 1. Raises InputError where a loss
+        stops being finite; the last checkpoint stays.
         """
         config, progress, self.trained = self.config, self.progress, True
-        optimizer = torch.optim.Adam(module.parameters(), lr=config.lr, fused=True)
+        objectives = objectives_of(module, config)
+        optimizers = [objective.optimizer for objective in objectives]
         if self._stopped is not None:
-            load_optimizer(self.folder / LAST, self._stopped, optimizer)
+            load_optimizers(self.folder / LAST, self._stopped, optimizers)
             print(f"Continues after meta epoch {progress.epoch} of {self.folder / LAST}.")
             self._stopped = None
-        loss_of = distributed.parallel(Loss(module))
+        loss_of = distributed.parallel(Loss(module, [objective.loss for objective in objectives]))
         if distributed.is_writer():
             self._describe()
         tracker = Tracker(self.folder, config, progress.epoch) if distributed.is_writer() else None
@@ -149,7 +173,9 @@ class Course:
             for epoch in range(progress.epoch, config.meta_epochs):
                 for sub_epoch in range(config.sub_epochs):
                     module.train()
-                    record = self._sub_epoch(loss_of, batches, optimizer, epoch, sub_epoch, bar)
+                    if hasattr(module, "epoch"):
+                        module.epoch = epoch * config.sub_epochs + sub_epoch + 1
+                    record = self._sub_epoch(loss_of, batches, optimizers, epoch, sub_epoch, bar)
                     if tracker is not None:
                         tracker.log(epoch * config.sub_epochs + sub_epoch + 1, **record)
                     if bar.disable:
@@ -161,7 +187,7 @@ class Course:
                     tracker.log(progress.epoch * config.sub_epochs, epoch=progress.epoch, **metrics)
                     tqdm.write(f"meta epoch {progress.epoch}/{config.meta_epochs}  {format_metrics(metrics)}")
                     self._keep_best(metrics)
-                self.save(optimizer)
+                self.save(optimizers)
         if tracker is not None:
             tracker.close()
 
@@ -169,7 +195,7 @@ class Course:
         self,
         loss_of: nn.Module,
         batches: Batches,
-        optimizer: torch.optim.Optimizer,
+        optimizers: list[torch.optim.Optimizer],
         epoch: int,
         sub_epoch: int,
         bar: tqdm,
@@ -179,23 +205,25 @@ class Course:
         # the order depends on seed and sub-epoch alone, so a continued run needs no generator's state
         seed = config.seed * 1_000_003 + epoch * config.sub_epochs + sub_epoch
         for number, batch in enumerate(batches.batches(seed), start=1):
-            rate = learning_rate(config, progress.step, batches.num_batches)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            share = loss_of(batch)
-            optimizer.zero_grad()
-            share.backward()
-            loss = distributed.mean_of_all(share.detach())
-            norm = torch.nn.utils.clip_grad_norm_(loss_of.parameters(), config.grad_clip)
-            if not math.isfinite(loss.item()) or not math.isfinite(norm.item()):
-                raise InputError(
-                    f"the loss is {loss.item()} (norm of the gradient {norm.item()}) at meta epoch {epoch + 1}, "
-                    f"sub-epoch {sub_epoch + 1}, batch {number}. The last good checkpoint is kept: "
-                    f"{self.folder / LAST if progress.epoch else 'none yet'}. Lower --lr, or look at the data."
-                )
-            optimizer.step()
+            rate, told = learning_rate(config, progress.step, batches.num_batches), []
+            for number_of_loss, optimizer in enumerate(optimizers):
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
+                share = loss_of(batch, number_of_loss)
+                loss_of.zero_grad()
+                share.backward()
+                told.append(distributed.mean_of_all(share.detach()).item())
+                lowered = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+                norm = torch.nn.utils.clip_grad_norm_(lowered, config.grad_clip).item()
+                if not math.isfinite(told[-1]) or not math.isfinite(norm):
+                    raise InputError(
+                        f"the loss is {told[-1]} (norm of the gradient {norm}) at meta epoch {epoch + 1}, "
+                        f"sub-epoch {sub_epoch + 1}, batch {number}. The last good checkpoint is kept: "
+                        f"{self.folder / LAST if progress.epoch else 'none yet'}. Lower --lr, or look at the data."
+                    )
+                optimizer.step()
             progress.step += 1
-            losses.append(loss.item())
+            losses.append(sum(told))
             bar.update()
             shown = {"epoch": f"{epoch + 1}.{sub_epoch + 1}", "loss": f"{losses[-1]:.1f}", "lr": f"{rate:.1e}"}
             bar.set_postfix(shown, refresh=False)

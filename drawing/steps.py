@@ -98,6 +98,11 @@ def training_parts(num_steps: int) -> list[tuple[int, int]]:
     return list(zip(ends[:-1], ends[1:], strict=True))
 
 
+def learnt_steps(num_steps: int, held_out: float) -> int:
+    """How many first steps of a training series are learnt from: all but a share of them, one at least."""
+    return max(num_steps - int(held_out * num_steps), 1)
+
+
 def coarsen(series: NDArray[np.floating], factor: int) -> NDArray[np.float64]:
     """Means of `factor` steps each, (T, C) -> (T / factor, C); a short last group goes on with its last value."""
     padded = np.pad(series.astype(np.float64), ((0, -len(series) % factor), (0, 0)), mode="edge")

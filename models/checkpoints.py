@@ -7,6 +7,7 @@ from file to file, and the permutation of a coupling block is a C x C matrix.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,13 +118,16 @@ def load_parts(path: Path, content: dict[str, Any], parts: dict[str, nn.Module])
                 expected[key].copy_(tensor)
 
 
-def load_optimizer(path: Path, content: dict[str, Any], optimizer: torch.optim.Optimizer) -> None:
-    """Load the optimizer of a stopped training. Raises InputError where the checkpoint has none."""
-    if "step" not in content or "optimizer" not in content:
+def load_optimizers(path: Path, content: dict[str, Any], optimizers: Sequence[torch.optim.Optimizer]) -> None:
+    """Load the optimizers of a stopped training. Raises InputError where the checkpoint has none, or not as many."""
+    states = content.get("optimizer", [])
+    states = states if isinstance(states, list) else [states]
+    if "step" not in content or len(states) != len(optimizers):
         raise InputError(
             f"{path}: holds no optimizer state to continue from. It can be tested (--mode test --eval-ckpt {path})."
         )
-    optimizer.load_state_dict(content["optimizer"])
+    for optimizer, state in zip(optimizers, states, strict=True):
+        optimizer.load_state_dict(state)
 
 
 def _kept_shape(name: str, tensor: Tensor) -> tuple[int, ...]:

@@ -64,6 +64,15 @@ class Config:
     shared_density: bool
     fleet_size: int
     fleet_offset: float
+    stride: int
+    variant: Literal["paper", "code"]
+    latent: int
+    hidden: int
+    planar_flows: int
+    first_share: float
+    weight_decay: float
+    widths: tuple[int, ...]
+    explained: float
     batch_size: int
     meta_epochs: int
     sub_epochs: int

@@ -25,12 +25,14 @@ DRAWN_BY = (
     "detector", "columns", "smap_used_dims", "scaling", "shared_density", "layout", "colours", "colour_window",
     "colour_gains", "clip", "time_scales", "window", "fold_width", "mtf_bins", "extractor", "pool_type", "head",
     "standardise", "gaussian_floor", "memory_size", "fleet_size", "fleet_offset", "clamp_alpha",
+    "stride", "variant", "latent", "hidden", "planar_flows", "first_share", "widths", "explained",
 )  # fmt: skip
 # what a continued training must have in common with the stopped one besides
 TRAINED_BY = (
     "dataset", "train_until", "seed", "input_size", "img_mean", "img_std", "weights", "condition", "c_conds",
     "parallel_blocks", "batch_size", "sub_epochs", "lr", "lr_warmup_epochs", "lr_warmup_from",
     "lr_decay_milestones", "lr_decay_gamma", "grad_clip", "train_window", "held_out", "feature_noise", "amp",
+    "weight_decay",
 )  # fmt: skip
 
 

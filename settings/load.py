@@ -17,6 +17,8 @@ from settings.config import Config
 from settings.flags import value_of_words
 from settings.read import RENAMED, read_settings, recipe_values
 
+PUBLISHED = Path(__file__).parents[1] / "configs"  # where a detector's own settings lie, under its name
+
 
 def load_config(
     recipe: str | Path | None = None,
@@ -26,12 +28,13 @@ def load_config(
 ) -> Config:
     """Merge default.py, a recipe and parsed flags (words, or a bool), the later winning, and check every value.
 
-    `base` replaces the values of default.py, as those of an earlier run; `keywords` are values given in a program.
+    `base` replaces the values of default.py, as those of an earlier run; `keywords` are values given in a program. What
+    was published with a detector (`published`) comes between default.py and all else.
     Raises InputError that names the source, what was given and what is allowed.
     """
     settings = read_settings()
-    values = {name: (setting.default, str(read.DEFAULT_FILE)) for name, setting in settings.items()}
-    values |= {name: (value, "the earlier run's settings") for name, value in (base or {}).items()}
+    defaults = {name: (setting.default, str(read.DEFAULT_FILE)) for name, setting in settings.items()}
+    values = {name: (value, "the earlier run's settings") for name, value in (base or {}).items()}
     if recipe:
         values |= recipe_values(Path(recipe), settings)
     for name, words in (flags or {}).items():
@@ -41,7 +44,20 @@ def load_config(
         if name not in settings:
             raise unknown_name("setting", name, list(settings))
         values[name] = (value, "keyword")
+    if "detector" in values:
+        brought = published(checked_value(settings["detector"], *values["detector"]))
+        defaults |= recipe_values(brought, settings) if brought else {}
+    values = defaults | values
     return _config({name: checked_value(settings[name], value, where) for name, (value, where) in values.items()})
+
+
+def published(detector: str) -> Path | None:
+    """The recipe with the settings that were published with a detector; None where it is the one of default.py.
+
+    Who chooses it there has all other settings before them.
+    """
+    recipe = PUBLISHED / f"{detector}.py"
+    return recipe if recipe.is_file() and detector != read_settings()["detector"].default else None
 
 
 def recorded_config(path: Path) -> Config:

@@ -11,6 +11,8 @@ FITTED = {**LINE, "head": "gaussian", "prune": 0.0}
 ALARMED = {**FITTED, "threshold": "q0.5", "join": 5, "contrast": 0.2}
 COLUMNS = {**LINE, "columns": ["all"]}
 TABLE = {"dataset": "table", "data_path": "table.csv", **COLUMNS}
+WINDOWS = {"window": 8, "latent": 4, "hidden": 4}
+USAD, OMNIANOMALY = {"detector": "usad", **WINDOWS}, {"detector": "omnianomaly", **WINDOWS}
 # Settings that count in special circumstances only: what else must be set, in the run edited and in the other
 UNDER: dict[str, dict[str, typing.Any]] = {
     "colour_window": {"colours": ["value", "residual", "spread"]},
@@ -38,6 +40,10 @@ UNDER: dict[str, dict[str, typing.Any]] = {
     **dict.fromkeys(
         ("contrast", "prune", "release", "join", "least_length", "cool_down", "moved_after", "causal"), ALARMED
     ),
+    **dict.fromkeys(("stride", "latent", "first_share"), USAD),
+    **dict.fromkeys(("variant", "hidden", "planar_flows", "weight_decay"), OMNIANOMALY),
+    "widths": {"detector": "statistics", "widths": [8, 16]},
+    "explained": {"detector": "pca", "window": 8},
     **dict.fromkeys(("train_until", "time_column", "time_format", "label_column", "missing", "label_file"), TABLE),
 }
 # Setting -> another value, and what must differ. LEARNT is for what shapes the trained model.
@@ -82,6 +88,15 @@ EDITS: dict[str, tuple[typing.Any, tuple[str, ...]]] = {
     "memory_size": (5, ("scores",)),
     "fleet_size": (20, ("scores",)),
     "fleet_offset": (2.0, ("scores",)),
+    "stride": (4, LEARNT),
+    "variant": ("code", LEARNT),
+    "latent": (6, LEARNT),
+    "hidden": (6, LEARNT),
+    "planar_flows": (2, LEARNT),
+    "first_share": (0.1, ("scores",)),
+    "weight_decay": (0.1, LEARNT),
+    "widths": ([8], ("scores",)),
+    "explained": (0.5, ("scores",)),
     "train_window": (128, LEARNT),
     "held_out": (0.5, LEARNT),
     "feature_noise": (0.5, LEARNT),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.checkpoints import Progress, flow_state, load_flow, load_optimizer, read_checkpoint, write_checkpoint
+from models.checkpoints import Progress, flow_state, load_flow, load_optimizers, read_checkpoint, write_checkpoint
 from models.flows import MSFlow
 from runtime.errors import InputError
 
@@ -25,7 +25,7 @@ def load_checkpoint(path: Path, flow: MSFlow, optimizer: torch.optim.Optimizer |
     content = read_checkpoint(path)
     load_flow(path, content, flow)
     if optimizer is not None:
-        load_optimizer(path, content, optimizer)
+        load_optimizers(path, content, [optimizer])
     return Progress.of(content)
 
 

@@ -26,7 +26,7 @@ from detectors.msflow.pyramids import Pyramids, joined_channels, training_pyrami
 from detectors.msflow.training import Learnt, Place, drawn_beyond, learn_pyramid, origins
 from drawing.colours import normalisation
 from drawing.layouts import make_layout
-from drawing.steps import refine, training_parts
+from drawing.steps import learnt_steps, refine, training_parts
 from models.densities.base import Density, Levels
 from runs.rows import scale_row
 from runtime.errors import warn
@@ -134,7 +134,7 @@ class SeriesMSFlow(Model):
     def _trained_on(self, series: NDArray[np.float64]) -> NDArray[np.float64]:
         """The part of a training series (T, D) that is learnt from: what is trained leaves its last part out."""
         held_out = 0 if self.density.trained is None or self._whole else self.config.held_out
-        return series[: max(len(series) - int(held_out * len(series)), 1)]
+        return series[: learnt_steps(len(series), held_out)]
 
     def _learnt(
         self,
