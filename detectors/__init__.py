@@ -8,6 +8,8 @@ DETECTORS = Registry(
     "detector",
     {
         "msflow": "detectors.msflow.detector:msflow",
+        "pca": "detectors.pca:pca",
+        "statistics": "detectors.statistics:statistics",
         "usad": "detectors.usad:usad",
     },
 )

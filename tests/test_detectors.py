@@ -39,8 +39,15 @@ def opened(data: Path, *flags: str) -> Run:
     return open_run(config, task)
 
 
-# what else a detector is to be tried with: flags
-VARIANTS = [(name, ()) for name in DETECTORS] + [
+# what makes a detector small, and what else one is to be tried with: flags
+SMALL: dict[str, tuple[str, ...]] = {
+    "omnianomaly": ("--window", "16", "--hidden", "8", "--latent", "3", "--batch-size", "32"),
+    "pca": ("--window", "16"),
+    "statistics": ("--widths", "16", "32"),
+    "tranad": ("--batch-size", "32"),
+    "usad": ("--batch-size", "32", "--meta-epochs", "20"),
+}
+VARIANTS = [(name, SMALL.get(name, ())) for name in DETECTORS] + [
     ("msflow", ("--layout", "line")),
     ("msflow", ("--layout", "line", "--head", "gaussian", "--time-scales", "1", "4", "--fleet-size", "20")),
     ("msflow", ("--layout", "fold", "--fold-width", "32", "--head", "memory")),
