@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 
 from datasets import SeriesTask
 from detectors.columnwise import MIN_SPREAD, Array, ColumnDetector, Learnt
-from drawing.steps import join_windows, window_starts
+from drawing.steps import cut_windows, join_windows
 from settings.config import Config
 
 MOST = 10_000  # training windows that are learnt from; of more, as many at equal distances
@@ -27,9 +27,10 @@ class WindowPCA(ColumnDetector):
 
     def learn(self, pieces: list[Array]) -> Learnt:
         """Mean (window,) and components (K, window) of the training windows, and their mean squared residual."""
-        step = -(-sum(map(len, pieces)) // MOST)
-        windows = np.concatenate([self._windows(piece, min(step, self.config.window))[0] for piece in pieces])
-        mean, components = windows.mean(axis=0), np.zeros((0, self.config.window))
+        window = self.config.window
+        step = min(-(-sum(map(len, pieces)) // MOST), window)
+        windows = np.concatenate([cut_windows(piece, window, step)[0] for piece in pieces])
+        mean, components = windows.mean(axis=0), np.zeros((0, window))
         if windows.std(axis=0).max() > 0:
             share = self.config.explained if self.config.explained < 1 else None
             components = PCA(share, svd_solver="full").fit(windows).components_
@@ -38,16 +39,9 @@ class WindowPCA(ColumnDetector):
 
     def errors(self, learnt: Learnt, values: Array) -> Array:
         """The mean squared residual of every step (T,) in units of that in training."""
-        windows, starts = self._windows(values, max(self.config.window // SHARE, 1))
+        windows, starts = cut_windows(values, self.config.window, max(self.config.window // SHARE, 1))
         squares = np.square(_residuals(learnt, windows))
         return join_windows(squares, starts, len(values)) / (learnt["usual"] + MIN_SPREAD**2)
-
-    def _windows(self, values: Array, step: int) -> tuple[Array, Array]:
-        """Windows (N, window) of a column, `step` apart, and their starts; a shorter column goes on with its end."""
-        window = self.config.window
-        starts = window_starts(len(values), window, step)
-        padded = np.pad(values, (0, max(window - len(values), 0)), mode="edge")
-        return padded[starts[:, None] + np.arange(window)], starts
 
 
 def _residuals(learnt: Learnt, windows: Array) -> Array:

@@ -76,6 +76,16 @@ def window_starts(num_steps: int, window: int, step: int) -> NDArray[np.int64]:
     return np.append(np.arange(0, last, step), last)
 
 
+def cut_windows(values: NDArray[np.floating], window: int, step: int) -> tuple[NDArray, NDArray[np.int64]]:
+    """Windows (N, window) of a series (T,), and their first steps (N,) as `window_starts` gives them.
+
+    A series shorter than `window` goes on with its last value.
+    """
+    starts = window_starts(len(values), window, step)
+    padded = np.pad(values, (0, max(window - len(values), 0)), mode="edge")
+    return padded[starts[:, None] + np.arange(window)], starts
+
+
 def join_windows(scores: NDArray[np.floating], starts: NDArray[np.integer], num_steps: int) -> NDArray[np.float64]:
     """Scores (N, window) of windows at `starts` (N,) -> scores of the series (num_steps,), the mean where they overlap.
 
