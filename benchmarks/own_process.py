@@ -51,11 +51,14 @@ def _measured(step: str, flags: Flags, plain: bool) -> Cost:
         STEPS[step](run)
     seconds = time.perf_counter() - started
     on_gpu = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
-    return Cost(seconds, (on_gpu or _peak_resident()) / 1e9)
+    return Cost(seconds, (on_gpu or peak_resident()) / 1e9)
 
 
-def _peak_resident() -> int:
-    """Bytes. Linux's ru_maxrss begins with that of the parent, so there the peak is read elsewhere."""
+def peak_resident() -> int:
+    """The most memory that this process had, in bytes.
+
+    Linux's ru_maxrss begins with that of the parent, so there the peak is read elsewhere.
+    """
     status = Path("/proc/self/status")
     if status.exists():
         return int(re.search(r"VmHWM:\s*(\d+) kB", status.read_text(encoding="utf-8"))[1]) * 1024

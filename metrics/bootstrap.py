@@ -69,6 +69,16 @@ def bootstrap_differences(
     return percentile_intervals((a[0] - b[0], a[1] - b[1]), confidence)
 
 
+def mean_interval(
+    values: Sequence[float], num_resamples: int = 10_000, confidence: float = 0.95, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile interval of the mean of values, one per channel, channels drawn with replacement."""
+    weights = channel_draws(len(values), num_resamples, seed)
+    means = weights @ np.asarray(values, dtype=np.float64) / len(values)
+    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2]).tolist()
+    return low, high
+
+
 def channels_won(values_a: Sequence[float | None], values_b: Sequence[float | None]) -> tuple[int, int]:
     """In how many channels a's value is the higher one, and in how many b's. Ties count for neither, nor does None."""
     pairs = [(a, b) for a, b in zip(values_a, values_b, strict=True) if a is not None and b is not None]
