@@ -164,7 +164,10 @@ def _existence(first: NDArray[np.int64], gaps: NDArray, reaches: NDArray, num_kn
 
 
 _LARGEST = "range-based {} area at the largest window (Paparrizos et al., VLDB 2022)"
-_MEAN = "mean of the range-based {} areas over all windows from 0 to vus_window (VLDB 2022)"
+_MEAN = (
+    "mean of the range-based {} areas over all windows from 0 to vus_window (VLDB 2022); auto: the period of a channel "
+    "by the rule of TSB-AD, of several channels the median of theirs"
+)
 RANGES = Metric(
     (
         Column("range_auc_roc", _LARGEST.format("ROC"), printed="R-ROC"),
