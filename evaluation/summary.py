@@ -6,15 +6,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from datasets import SeriesTask
 from evaluation.evaluate import evaluate
 from evaluation.judge import POOLED
 from evaluation.results import Evaluation
-from metrics.table import columns
+from metrics.ranges import at_quantiles, volume_under_surface
 from runs.scores import ScoredRun
 from runtime.files import atomic_file
 
-FIGURES = ("roc_auc", "average_precision", "vus_pr")  # of every series, whose means are shown
+# figures of every series, whose means are shown, and their headings; the last is VUS-PR at 250 thresholds, as the
+# published tables of the TSB-AD benchmark have it
+FIGURES = {"roc_auc": "ROC AUC", "average_precision": "AP", "vus_pr": "VUS-PR", "vus_pr_250": "at 250"}
 SUMMARY, SERIES = "summary.csv", "series.csv"
 
 
@@ -26,21 +27,22 @@ def evaluate_all(runs: Sequence[ScoredRun]) -> None:
             continue
         evaluation = evaluate(run.folder, run.task, run.config)
         if run.task.group:
-            found.append(series_rows(run.task, evaluation))
+            found.append(series_rows(run, evaluation))
     if len(found) > 1:
         write_summary(runs[0].folder.parents[1], pd.concat(found, ignore_index=True))
 
 
-def series_rows(task: SeriesTask, evaluation: Evaluation) -> pd.DataFrame:
+def series_rows(run: ScoredRun, evaluation: Evaluation) -> pd.DataFrame:
     """What the model and the trivial scores reach on one series: a row for each, NaN where a figure is undefined."""
-    (labels,) = evaluation.labels
-    facts = {"group": task.group, "series": task.class_name, "num_steps": len(labels), "num_anomalous": labels.sum()}
-    if evaluation.vus_windows is not None:
-        (facts["vus_window"],) = evaluation.vus_windows
-    rows = [
-        facts | {"score": result.name} | {name: result.parts[POOLED][name] for name in FIGURES}
-        for result in evaluation.results
-    ]
+    (labels,), (window,) = evaluation.labels, evaluation.vus_windows or (run.config.vus_window,)
+    facts = {"group": run.task.group, "series": run.task.class_name, "num_steps": len(labels)}
+    facts |= {"num_anomalous": int(labels.sum()), "vus_window": window}
+    rows = []
+    for scoring, result in zip(evaluation.scorings, evaluation.results, strict=True):
+        measured = np.isfinite(scoring.test[0])
+        truth, scores = labels[measured], at_quantiles(scoring.test[0][measured])
+        values = result.parts[POOLED] | {"vus_pr_250": volume_under_surface(truth, scores, [len(truth)], window).vus_pr}
+        rows.append(facts | {"score": result.name} | {name: values[name] for name in FIGURES})
     return pd.DataFrame(rows).astype(dict.fromkeys(FIGURES, float))
 
 
@@ -49,11 +51,11 @@ def write_summary(folder: Path, series: pd.DataFrame) -> None:
     by_group = series.groupby(["group", "score"], sort=False)
     means = by_group[list(FIGURES)].mean()
     means.insert(0, "num_series", by_group.size())
-    headings = {column.name: column.printed for column in columns()}
-    print(f"\n{'Means over series':30} series" + "".join(f"{headings[name]:>8}" for name in FIGURES))
+    print(f"\n{'Means over series':30} series" + "".join(f"{heading:>8}" for heading in FIGURES.values()))
     for (group, score), row in means.iterrows():
         cells = "".join(f"{'-' if np.isnan(row[name]) else format(row[name], '.3f'):>8}" for name in FIGURES)
         print(f"{group:8} {score:21} {row['num_series']:6.0f}{cells}")
+    print("at 250: VUS-PR at 250 thresholds, as the benchmark's code computes it; all else at every distinct score.")
     for name, frame in ((SERIES, series), (SUMMARY, means.reset_index())):
         with atomic_file(folder / name) as temporary:
             frame.to_csv(temporary, index=False, float_format="%.6f")

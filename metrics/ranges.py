@@ -38,8 +38,9 @@ def volume_under_surface(
     with E the share of extended intervals, overlapping ones taken as one, that hold a predicted step. ROC areas are
     trapezoids from (0, 0) to (1, 1), PR areas sums of precision times gain in TPR, volumes means over 0..max_window.
 
-    Deviations from that code: every distinct score is a threshold, where it takes 250 quantiles, so that equal scores
-    are one threshold and nothing else changes at them; buffers end at the border of their channel. The authors'
+    Deviations from that code: every distinct score is a threshold, where it takes 250 quantiles (of series with few
+    anomalies the PR volume is up to .05 higher for it; of `at_quantiles` both agree), so that equal scores are
+    one threshold and nothing else changes at them; buffers end at the border of their channel. The authors'
     `RangeAUC`, and aeon, differ further: they count the weight of all buffers in P', predicted or not, so a score
     that equals the labels stays below 1, and take trapezoids for PR, so a constant score gets over one half.
     """
@@ -69,6 +70,17 @@ def volume_under_surface(
         weight = np.cumsum(_row_sums(buffer_knots, buffers.weights(windows), len(knots)), axis=1)
         areas[windows] = curve.areas(weight.take(last_knot, axis=1), existence.take(last_knot, axis=1))
     return RangeMetrics(*map(float, areas[-1]), *map(float, areas.mean(axis=0)))
+
+
+def at_quantiles(scores: ArrayLike, number: int = 250) -> NDArray[np.float64]:
+    """Scores (T,) lowered to the next of `number` of them, which lie at equal distances in their order, with both ends.
+
+    As thresholds these are all that the authors' code takes, so that it gives the volumes of the scores returned.
+    """
+    values = np.asarray(scores, dtype=float)
+    places = np.linspace(0, len(values) - 1, number).astype(int)
+    thresholds = np.sort(-np.sort(-values)[places])
+    return thresholds[np.searchsorted(thresholds, values, side="right") - 1]
 
 
 def _reached_steps(intervals: NDArray, bounds: NDArray, reach: int) -> NDArray[np.int64]:
