@@ -149,16 +149,8 @@ def test_every_series_is_a_task_of_its_own(folder: Path) -> None:
         tasks("SMAP-M-6")
 
 
-FLAGS = [
-    "--config",
-    str(ROOT / "configs" / "tsb_nasa.py"),
-    "--vis-top-k",
-    "0",
-    "--head",
-    "gaussian",
-    "--time-scales",
-    "1",
-]
+RECIPE = ["--config", str(ROOT / "configs" / "tsb_nasa.py"), "--head", "gaussian"]
+FLAGS = [*RECIPE, "--vis-top-k", "0", "--time-scales", "1"]
 
 
 @pytest.fixture(scope="module")
@@ -223,17 +215,16 @@ def test_means_are_over_the_series_where_a_figure_is_defined(tmp_path: Path, cap
 def test_the_scripts_find_every_series(run: Path, folder: Path, capsys: pytest.CaptureFixture) -> None:
     chosen = ["--class-names", "MSL-U-2", "MSL-M-15", "--data-path", str(folder), "--work-dir", str(run.parents[1])]
     before = figures(run, "MSL-U-2")["model"]["channels"]["MSL-U-2"]
-    config = [*FLAGS[:2], "--head", "gaussian"]
-    assert eval_smap_timestep.main([*config, *chosen, "--vus-window", "20", "--no-report"]) == 0
+    assert eval_smap_timestep.main([*RECIPE, *chosen, "--vus-window", "20", "--no-report"]) == 0
     output = capsys.readouterr().out
     assert output.count("Time steps: ") == 2 and output.count("Means over series") == 1
     assert set(pd.read_csv(run / "series.csv")["vus_window"]) == {20}
-    assert eval_smap_timestep.main([*config, *chosen, "--drop", "MSL-M-15", "--no-report"]) == 0
+    assert eval_smap_timestep.main([*RECIPE, *chosen, "--drop", "MSL-M-15", "--no-report"]) == 0
     output = capsys.readouterr().out
     assert output.count("Time steps: ") == 1 and "Means" not in output
     assert eval_smap_timestep.main(["--scores-dir", str(run / "MSL-U-2"), "--data-path", str(folder)]) == 0
     assert figures(run, "MSL-U-2")["model"]["channels"]["MSL-U-2"] == before
-    assert export_smap_scores.main([*config, *chosen, "--vis-top-k", "1"]) == 0
+    assert export_smap_scores.main([*RECIPE, *chosen, "--vis-top-k", "1"]) == 0
     assert capsys.readouterr().out.count("Ranking: ") == 2
     assert (run / "MSL-M-15" / "scores" / "vis" / "rank01_MSL-M-15.npy.png").is_file()
 
