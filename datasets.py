@@ -1,10 +1,9 @@
 """Data sets: from a name in default.py to the channels or pictures that are learnt from and scored.
 
 DATASETS is the registry. A data set says what `kind` it is of, series or pictures, and gives the tasks that the
-settings choose from it: for series one task with all chosen channels, for pictures one for every class, as for series
-that are published to be learnt each by itself. To add one of
-series, write a source (data/source.py) and give it a name here; to add one of pictures, write a function that lists
-files and masks (data/pictures.py).
+settings choose from it: for series one task with all chosen channels, or one for every series where each is to be
+learnt by itself, for pictures one for every class. To add one of series, write a source (data/source.py) and give it a
+name here; to add one of pictures, write a function that lists files and masks (data/pictures.py).
 """
 
 import hashlib

@@ -38,9 +38,9 @@ def volume_under_surface(
     with E the share of extended intervals, overlapping ones taken as one, that hold a predicted step. ROC areas are
     trapezoids from (0, 0) to (1, 1), PR areas sums of precision times gain in TPR, volumes means over 0..max_window.
 
-    Deviations from that code: every distinct score is a threshold, where it takes 250 quantiles (of series with few
-    anomalies the PR volume is up to .05 higher for it; of `at_quantiles` both agree), so that equal scores are
-    one threshold and nothing else changes at them; buffers end at the border of their channel. The authors'
+    Deviations from that code: every distinct score is a threshold, where it takes 250 quantiles, so that equal scores
+    are one threshold and nothing else changes at them. Of series with few anomalies that moves the PR volume, by up to
+    .1, mostly up; of `at_quantiles` of the scores both agree. Buffers end at the border of their channel. The authors'
     `RangeAUC`, and aeon, differ further: they count the weight of all buffers in P', predicted or not, so a score
     that equals the labels stays below 1, and take trapezoids for PR, so a constant score gets over one half.
     """

@@ -51,7 +51,7 @@ def test_real_series_have_the_authors_windows(tmp_path_factory: pytest.TempPathF
 
 @pytest.mark.parametrize("channel", REAL_CASES)
 def test_scores_of_real_series_have_the_authors_volumes(channel: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Of few anomalous steps every threshold counts: all of them give a PR volume that is higher by up to .05."""
+    """Of few anomalous steps every threshold counts: here all of them give a PR volume that is higher by up to .05."""
     series = np.load(published_folder(tmp_path_factory) / "test" / f"{channel}.npy")
     intervals, window = REAL_CASES[channel]
     labels, scores, expected = labels_of(len(series), *intervals), rough_score(series), ORACLE["real_volumes"][channel]
