@@ -188,7 +188,9 @@ def test_the_summary_holds_means_over_the_series_of_a_group(run: Path) -> None:
         for name in ("roc_auc", "average_precision", "vus_pr"):
             assert getattr(row, name) == pytest.approx(reached[name], abs=1e-6)
     for row in series[series["score"] == "model"].itertuples():
-        scores, labels = (np.load(run / row.series / "scores" / f"timestep_{name}.npy") for name in ("scores", "labels"))
+        scores, labels = (
+            np.load(run / row.series / "scores" / f"timestep_{name}.npy") for name in ("scores", "labels")
+        )
         expected = volume_under_surface(labels, at_quantiles(scores), [len(labels)], row.vus_window).vus_pr
         assert row.vus_pr_250 == pytest.approx(expected, abs=1e-6) and expected != row.vus_pr
     with (run / "summary.csv").open() as file:
