@@ -1,14 +1,14 @@
 """Data sets: from a name in default.py to the channels or pictures that are learnt from and scored.
 
 DATASETS is the registry. A data set says what `kind` it is of, series or pictures, and gives the tasks that the
-settings choose from it: for series one task with all chosen channels, for pictures one for every class. To add one of
-series, write a source (data/source.py) and give it a name here; to add one of pictures, write a function that lists
-files and masks (data/pictures.py).
+settings choose from it: for series one task with all chosen channels, or one for every series where each is to be
+learnt by itself, for pictures one for every class. To add one of series, write a source (data/source.py) and give it a
+name here; to add one of pictures, write a function that lists files and masks (data/pictures.py).
 """
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -23,6 +23,7 @@ from data.source import ALL, MEASURED, ChosenColumns, Labels, SeriesSource
 from data.table.format import TableFormat
 from data.table.source import TableSource
 from data.telemanom import TelemanomSource
+from data.tsb_nasa import TsbNasaSource, group_of
 from drawing.colours import TOGETHER, Drawing, normalisation
 from drawing.stretch import Stretch
 from runtime.errors import InputError, unknown_name
@@ -107,7 +108,10 @@ def picture_label(labels: Labels, channel: str, split: str) -> int:
 
 @dataclass(frozen=True, eq=False)
 class SeriesTask:
-    """The chosen `channels` of a source, one class with one detector, and their labels."""
+    """The chosen `channels` of a source, one class with one detector, and their labels.
+
+    `group`: of what is learnt each by itself, those in whose mean it counts.
+    """
 
     kind: ClassVar[str] = "series"
     has_masks: ClassVar[bool] = False
@@ -116,6 +120,7 @@ class SeriesTask:
     source: SeriesSource
     channels: list[str]
     labels: Labels
+    group: str = ""
 
     @property
     def trained(self) -> list[str]:
@@ -147,6 +152,7 @@ class PictureTask:
     kind: ClassVar[str] = "pictures"
     has_masks: ClassVar[bool] = True
     splits: ClassVar[tuple[str, ...]] = ("test",)
+    group: ClassVar[str] = ""
     class_name: str
     folder: Path
     read: Callable[[Path, str, str], list[PictureFile]]
@@ -214,9 +220,22 @@ class SeriesData:
         source = self.source(folder)
         return source if config.columns == TOGETHER else ChosenColumns(source, config.columns)
 
-    def tasks(self, config: Any) -> list[SeriesTask]:
+    def tasks(self, config: Any, root: Path = Path()) -> list[SeriesTask]:
         """One task: all chosen channels."""
-        return [self.task(config)]
+        return [self.task(config, root)]
+
+
+class SeparateData(SeriesData):
+    """A data set of series that are learnt and judged each by itself; `group` says in whose mean a series counts."""
+
+    def __init__(self, *args: Any, group: Callable[[str], str], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.group = group
+
+    def tasks(self, config: Any, root: Path = Path()) -> list[SeriesTask]:
+        """One task for every chosen series."""
+        whole = self.task(config, root)
+        return [replace(whole, class_name=name, channels=[name], group=self.group(name)) for name in whole.channels]
 
 
 class TableData(SeriesData):
@@ -303,6 +322,9 @@ TELEMANOM = (
 )
 for name, spacecraft, folders, make in TELEMANOM:
     DATASETS.register(name, SeriesData(partial(TelemanomSource, spacecraft=spacecraft), folders, make, one_unit=True))
+DATASETS.register(
+    "tsb-nasa", SeparateData(TsbNasaSource, ("data/smap", "data/msl", "1"), one_unit=True, group=group_of)
+)
 DATASETS.register("table", TableData(TableSource))
 DATASETS.register("mvtec", PictureData("mvtec", read_mvtec, published=True))
 DATASETS.register("visa", PictureData("visa", read_visa, published=True))

@@ -32,9 +32,9 @@ from settings.types import (
 )
 
 # What to run
-dataset: DatasetName = "smap"  # smap, msl, sample (synthetic telemetry), table (files of your own), mvtec or visa
-data_path: str = ""  # file or folder of the data; empty: the data set's own folder under data/ (smap, msl: else ./1)
-class_names: Some[Word] = ["all"]  # mvtec, visa: classes, one model each; series: channels, one model for all
+dataset: DatasetName = "smap"  # smap, msl, tsb-nasa, sample (synthetic telemetry), table (your own), mvtec or visa
+data_path: str = ""  # file or folder of the data; empty: the data set's own folder in data/ (SMAP, MSL: else ./1)
+class_names: Some[Word] = ["all"]  # mvtec, visa, tsb-nasa: one model each; other series: channels, one model for all
 detector: DetectorName = "msflow"  # what learns and scores: msflow; series: usad, tranad, omnianomaly, statistics, pca
 mode: Literal["all", "train", "test", "score"] = "all"  # train, test or both; score: new data by the detector of `run`
 run: str = ""  # [mode=score] folder of the run whose detector, settings and thresholds score what is in data_path
@@ -154,7 +154,7 @@ drift: FromZero[int] = 0  # [series] steps: what changes more slowly raises no a
 causal: bool = False  # [series] alarms that look at no later score, as a stream has to
 
 # Evaluation of time steps
-vus_window: FromZero[int] = 100  # [series] largest window of range-AUC and VUS, in steps
+vus_window: FromZero[int] | Literal["auto"] = 100  # [series] largest window of VUS, in steps; auto: the period, or 125
 bootstrap: FromZero[int] = 1000  # [series] resamples of the channels behind the confidence intervals; 0: none
 point_adjust: bool = False  # [series] also print the point-adjusted F1, beside that of the random score
 report: bool = True  # [series] write pictures, report.html and metrics.json beside the scores

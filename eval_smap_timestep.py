@@ -11,7 +11,7 @@ Time steps of all channels are pooled, without point adjustment: a step counts a
 import sys
 
 from data.label_check import print_check
-from evaluation.evaluate import evaluate
+from evaluation.summary import evaluate_all
 from runs.command import scores_command
 from runtime.errors import exit_code
 from settings.effects import JUDGED_BY
@@ -24,9 +24,9 @@ def run(argv: list[str] | None) -> None:
     switches = {"check-labels": "print what is odd about labels and series of the data set, and stop"}
     command = scores_command(__doc__, FLAGS, argv, switches)
     if command.switches:
-        print_check(command.task.labels)
+        print_check(command.runs[0].task.labels)
     else:
-        evaluate(command.folder, command.task, command.config)
+        evaluate_all(command.runs)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -15,7 +15,8 @@ from runtime.errors import exit_code
 def run(argv: list[str] | None) -> None:
     """Find the scores, then export them."""
     command = scores_command(__doc__, ["vis_top_k"], argv)
-    export(command.folder, command.task, command.config)
+    for scored in command.runs:
+        export(scored.folder, scored.task, scored.config)
 
 
 def main(argv: list[str] | None = None) -> int:

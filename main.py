@@ -24,7 +24,7 @@ from settings.load import load_config, published, recorded_config
 
 
 def run(argv: list[str] | None) -> None:
-    """Parse settings, then train and test every class; for series also export and evaluate the scores."""
+    """Parse settings, then train and test every class; for series also export and evaluate the scores of each."""
     flags = vars(make_parser(__doc__).parse_args(argv))
     recipe = flags.pop("config")
     if flags.get("mode") == "score":
@@ -82,11 +82,13 @@ def _run_all(config: Config) -> None:
     from detectors.run import open_run
     from detectors.scoring import test
     from metrics.pictures import format_metrics
+    from runs.folder import config_of
+    from runs.scores import ScoredRun
     from train import train
 
-    results = {}
+    results, scored = {}, []
     for task in tasks:
-        current = open_run(config, task)
+        current = open_run(config_of(config, task), task)
         weights = current.detector.weights
         print(f"{config.dataset} {task.class_name}  weights: {weights}  folder: {current.folder}")
         if config.mode != "test":
@@ -95,15 +97,17 @@ def _run_all(config: Config) -> None:
             print(f"Checkpoint: {current.folder / LAST}")
         if config.mode != "train":
             scores_folder, results[task.class_name] = test(current)
+            scored.append(ScoredRun(scores_folder, current.config, task))
             print(f"Scores: {scores_folder}")
     if not distributed.is_writer() or not results:
         return
     if data.kind == "series":
-        from evaluation.evaluate import evaluate
         from evaluation.ranking import export
+        from evaluation.summary import evaluate_all
 
-        export(scores_folder, task, config)
-        evaluate(scores_folder, task, config)
+        for run in scored:
+            export(run.folder, run.task, run.config)
+        evaluate_all(scored)
     else:
         print(f"Weights: {weights}")
         for class_name, metrics in results.items():

@@ -10,6 +10,7 @@ import numpy as np
 from data.source import SeriesSource
 from datasets import UNKNOWN, SeriesTask
 from drawing.colours import TOGETHER
+from drawing.gaps import filled
 from drawing.ranges import Ranges
 from evaluation import BASELINES
 from evaluation.alarms import Policy
@@ -28,6 +29,7 @@ from evaluation.thresholds import is_number
 from evaluation.time_steps import scores_of_steps
 from metrics.events import Alarm
 from metrics.metric import Options
+from metrics.windows import period_window
 from report import write_report
 from runs.folder import TRAIN_SCORES
 from runs.rows import chosen_rows
@@ -62,12 +64,13 @@ def evaluate(scores_folder: Path, task: SeriesTask, config: Config, train_folder
     )
     # of what was learnt elsewhere there are no training series here, which trivial scores need
     scorings = [model, *(_trivial(task, model.channels, config) if labelled and task.trained else [])]
-    results = _judge_all(scorings, labels, config)
+    windows = _windows(task.source, model.channels, config) if labelled else None
+    results = _judge_all(scorings, labels, config, windows)
     scored = _scored(files, train, model, results[0], task, config)
     ranges = {} if train is None else {name: Ranges(**held) for name, held in train.facts.get("training", {}).items()}
     operating = operating_points(model, results[0], labels, Policy.of(config)) if config.report else []
     told = cautions(task, scored, config, ranges, model.held_out)
-    evaluation = Evaluation(files, labels, scorings, results, scored, operating, told)
+    evaluation = Evaluation(files, labels, scorings, results, scored, operating, told, windows)
     if both_classes:
         print_tables(results)
         print(f"\n{evaluation.verdict[0]}")
@@ -212,7 +215,17 @@ def _training_series(task: SeriesTask, channel: str) -> np.ndarray:
     return np.concatenate([task.source.series(name, "train") for name in channels])
 
 
-def _judge_all(scorings: list[Scoring], labels: Labelled, config: Config) -> list[Result]:
+def _windows(source: SeriesSource, channels: Sequence[str], config: Config) -> tuple[int, ...] | None:
+    """The largest window of every channel, by the period of its first column; None where one is set for all."""
+    if config.vus_window != "auto":
+        return None
+    return tuple(period_window(filled(source.series(channel, "test")[:, 0])) for channel in channels)
+
+
+def _judge_all(
+    scorings: list[Scoring], labels: Labelled, config: Config, windows: tuple[int, ...] | None
+) -> list[Result]:
     policy = Policy.of(config)
-    options = Options(config.vus_window, config.bootstrap, config.point_adjust)
+    window = 0 if config.vus_window == "auto" else config.vus_window  # 0: without labels there is nothing to window
+    options = Options(windows or window, config.bootstrap, config.point_adjust)
     return mapped(lambda scoring: judge(scoring, labels, policy, options), scorings, desc="Judge", unit="score")

@@ -121,7 +121,8 @@ def judge(scoring: Scoring, labels: Labelled, policy: Policy, options: Options) 
         lengths = [int(measured[number][steps].sum()) for number, steps in places]
         counts = [quiet[number] for number in dict.fromkeys(number for number, _ in places)]
         held_out = None if None in counts or not counts else tuple(map(sum, zip(*counts, strict=True)))
-        return Steps(pooled(labels), scores, pooled(alarmed), lengths, options, held_out)
+        own = options.of([number for number, _ in places])
+        return Steps(pooled(labels), scores, pooled(alarmed), lengths, own, held_out)
 
     def values(places: list[tuple[int, slice]]) -> Values:
         watched = [place for place in places if alarmed[place[0]] is not None]

@@ -22,7 +22,8 @@ class Evaluation:
     """A judged test run: score files, labels per channel, all scores and their results, the model first.
 
     `scored` are the model's channels with times, thresholds and alarms, `operating` the alarms that other thresholds
-    give, where a report shows them, `cautions` what makes the result worse than it looks.
+    give, where a report shows them, `cautions` what makes the result worse than it looks. `vus_windows` are the windows
+    of the channels, where each has its own.
     """
 
     scores: ScoreFiles
@@ -32,6 +33,7 @@ class Evaluation:
     scored: list[Scored]
     operating: list[OperatingPoint]
     cautions: list[str]
+    vus_windows: tuple[int, ...] | None = None
 
     @property
     def model(self) -> Scoring:
@@ -84,13 +86,15 @@ def _result(result: Result, evaluation: Evaluation, shown: list[Column], parts: 
     def figures(values: Values) -> Values:
         return {name: value for name, value in values.items() if name in names}
 
-    thresholds = [known.threshold for known in result.learnt]
-    rows = zip(evaluation.model.channels, result.channels, thresholds, strict=True)
+    own = [{"threshold": known.threshold} for known in result.learnt]
+    for facts, window in zip(own, evaluation.vus_windows or (), strict=False):
+        facts["vus_window"] = window
+    rows = zip(evaluation.model.channels, result.channels, own, strict=True)
     return {
         "parts": {name: figures(result.parts[name]) for name in parts if name in result.parts},
         "pooled_95_percent_interval_over_channels": result.confidence,
         **({} if result is evaluation.results[0] else _difference(evaluation.results[0], result)),
-        "channels": {name: {**figures(values), "threshold": threshold} for name, values, threshold in rows},
+        "channels": {name: {**figures(values), **facts} for name, values, facts in rows},
     }
 
 

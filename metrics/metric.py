@@ -1,7 +1,7 @@
 """What a metric of time steps is: the figures it gives, how each is called and where it is shown."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -16,11 +16,18 @@ PrintedTable = Literal["ranking", "alarms"]  # how well the scores rank the step
 
 @dataclass(frozen=True)
 class Options:
-    """How scores are judged: settings of the same names in default.py."""
+    """How scores are judged: settings of the same names in default.py. `vus_window` may be one for every channel."""
 
-    vus_window: int
+    vus_window: int | tuple[int, ...]
     bootstrap: int
     point_adjust: bool
+
+    def of(self, channels: Sequence[int]) -> "Options":
+        """Those of some channels by number: of windows of their own the (lower) median counts for all of them."""
+        if isinstance(self.vus_window, int):
+            return self
+        windows = sorted(self.vus_window[number] for number in channels)
+        return replace(self, vus_window=windows[(len(windows) - 1) // 2] if windows else 0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,7 +39,8 @@ def volume_under_surface(
     trapezoids from (0, 0) to (1, 1), PR areas sums of precision times gain in TPR, volumes means over 0..max_window.
 
     Deviations from that code: every distinct score is a threshold, where it takes 250 quantiles, so that equal scores
-    are one threshold and nothing else changes at them; buffers end at the border of their channel. The authors'
+    are one threshold and nothing else changes at them. Of series with few anomalies that moves the PR volume, by up to
+    .1, mostly up; of `at_quantiles` of the scores both agree. Buffers end at the border of their channel. The authors'
     `RangeAUC`, and aeon, differ further: they count the weight of all buffers in P', predicted or not, so a score
     that equals the labels stays below 1, and take trapezoids for PR, so a constant score gets over one half.
     """
@@ -69,6 +70,17 @@ def volume_under_surface(
         weight = np.cumsum(_row_sums(buffer_knots, buffers.weights(windows), len(knots)), axis=1)
         areas[windows] = curve.areas(weight.take(last_knot, axis=1), existence.take(last_knot, axis=1))
     return RangeMetrics(*map(float, areas[-1]), *map(float, areas.mean(axis=0)))
+
+
+def at_quantiles(scores: ArrayLike, number: int = 250) -> NDArray[np.float64]:
+    """Scores (T,) lowered to the next of `number` of them, which lie at equal distances in their order, with both ends.
+
+    As thresholds these are all that the authors' code takes, so that it gives the volumes of the scores returned.
+    """
+    values = np.asarray(scores, dtype=float)
+    places = np.linspace(0, len(values) - 1, number).astype(int)
+    thresholds = np.sort(-np.sort(-values)[places])
+    return thresholds[np.searchsorted(thresholds, values, side="right") - 1]
 
 
 def _reached_steps(intervals: NDArray, bounds: NDArray, reach: int) -> NDArray[np.int64]:
@@ -164,7 +176,10 @@ def _existence(first: NDArray[np.int64], gaps: NDArray, reaches: NDArray, num_kn
 
 
 _LARGEST = "range-based {} area at the largest window (Paparrizos et al., VLDB 2022)"
-_MEAN = "mean of the range-based {} areas over all windows from 0 to vus_window (VLDB 2022)"
+_MEAN = (
+    "mean of the range-based {} areas over all windows from 0 to vus_window (VLDB 2022); auto: the period of a channel "
+    "by the rule of TSB-AD, of several channels the median of theirs"
+)
 RANGES = Metric(
     (
         Column("range_auc_roc", _LARGEST.format("ROC"), printed="R-ROC"),

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets import DATASETS, SeriesTask
-from runs.folder import CONFIG_FILE, LEVEL_MAPS, run_folder
+from datasets import DATASETS
+from runs.folder import CONFIG_FILE, LEVEL_MAPS, config_of, run_folder
+from runs.scores import ScoredRun
 from runtime.errors import InputError
-from settings.config import Config
 from settings.effects import warn_of_idle
 from settings.flags import make_parser
 from settings.load import load_config, recorded_config
@@ -14,11 +14,12 @@ from settings.load import load_config, recorded_config
 
 @dataclass(frozen=True)
 class ScoresCommand:
-    """What the command line of such a script says: where the scores are, the settings, the data and its switches."""
+    """What the command line of such a script says: whose scores they are, and its switches.
 
-    folder: Path
-    config: Config
-    task: SeriesTask
+    There are several runs where every series is learnt by itself.
+    """
+
+    runs: list[ScoredRun]
     switches: set[str]
 
 
@@ -59,7 +60,10 @@ def scores_command(
         series = ", ".join(name for name, known in DATASETS.items() if known.kind == "series")
         raise InputError(f"dataset = {config.dataset}: pictures have no time steps. Choose one of {series}.")
     warn_of_idle(config, given)
-    task = data.task(config, root)
-    if folder is None:
-        folder = run_folder(config, task.class_name, root) / "scores"
-    return ScoresCommand(folder, config, task, set_switches)
+    if folder is not None:  # of one run, whatever else may be chosen
+        return ScoresCommand([ScoredRun(folder, config, data.task(config, root))], set_switches)
+    runs = [
+        ScoredRun(run_folder(config, task.class_name, root) / "scores", config_of(config, task), task)
+        for task in data.tasks(config, root)
+    ]
+    return ScoresCommand(runs, set_switches)

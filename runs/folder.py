@@ -1,7 +1,9 @@
 """Where a run keeps what."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from datasets import PictureTask, SeriesTask
 from runtime.errors import InputError, warn
 from runtime.files import file_name
 from settings.config import Config
@@ -13,6 +15,11 @@ TRAIN_SCORES = "train"  # folder beside the scores of the test split with those 
 MAP_NAMES = ("add", "mul")
 LEVEL_MAPS = "maps"  # folder with one file per channel: its scores by row, for MSFlow time scale and level, (rows, T)
 COLUMN_SCORES = "columns"  # folder beside it: what each column of a channel has in them, (D, T / COLUMN_CELL)
+
+
+def config_of(config: Config, task: SeriesTask | PictureTask) -> Config:
+    """The settings of the run of one task: a series that is learnt by itself is the only one there."""
+    return replace(config, class_names=(task.class_name,)) if task.group else config
 
 
 def version(config: Config) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets import SeriesTask
 from runs.folder import CONFIG_FILE, LEVEL_MAPS, MAP_NAMES, column_file, level_map_file, map_file
 from runs.rows import unnamed_rows
 from runtime.arrays import ArrayFile
@@ -57,6 +58,15 @@ class ScoreFiles:
         """What the columns of a channel have in its scores, (D, T / COLUMN_CELL), where each was scored by itself."""
         path = column_file(self.folder, channel)
         return _read(path) if path.exists() else None
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredRun:
+    """A test run to judge: the folder of its score files, its settings and its series."""
+
+    folder: Path
+    config: Config
+    task: SeriesTask
 
 
 def write_samples(

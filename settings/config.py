@@ -112,7 +112,7 @@ class Config:
     moved_after: int
     drift: int
     causal: bool
-    vus_window: int
+    vus_window: int | Literal["auto"]
     bootstrap: int
     point_adjust: bool
     report: bool

@@ -21,8 +21,9 @@ def value_of_words(words: str | list[str], kind: typing.Any) -> typing.Any:
                 return words[0]
             arguments = next(typing.get_args(option) for option in arguments if typing.get_origin(option) is list)
         return [value_of_words(word, arguments[0]) for word in words]
+    number = next((option for option in (kind, *arguments) if option in (int, float)), str)
     try:
-        return {int: int, float: float}.get(kind, str)(words)
+        return number(words)
     except ValueError:
         return words
 

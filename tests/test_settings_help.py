@@ -46,7 +46,7 @@ def test_a_new_line_of_default_is_a_setting(
 
 
 def test_the_help_of_dataset_names_the_registry() -> None:
-    words = re.findall(r"\w+", DEFAULTS["dataset"].help)
+    words = re.findall(r"[\w-]+", DEFAULTS["dataset"].help)
     assert set(DATASETS) <= set(words)
 
 

@@ -91,7 +91,7 @@ VALID: dict[str, st.SearchStrategy] = {
     "release": st.floats(0, 1),
     **dict.fromkeys(("join", "cool_down", "moved_after", "drift"), from_zero),
     "least_length": count,
-    "vus_window": from_zero,
+    "vus_window": st.just("auto") | from_zero,
     "bootstrap": from_zero,
     **{name: st.booleans() for name, setting in DEFAULTS.items() if setting.type is bool},
     **{
