@@ -8,16 +8,16 @@ in the csv already is not run again: a stopped run goes on where it was.
 """
 
 import argparse
-import csv
 import sys
 import time
 from collections import defaultdict
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.records import read_records, write_records
 from datasets import DATASETS, SeriesTask
 from detectors.run import open_run
 from detectors.scoring import test
@@ -144,22 +144,6 @@ def trivial_rows(dataset: str, data_path: str) -> list[Result]:
     return results
 
 
-def read_results(path: Path) -> list[Result]:
-    """The results that a csv holds already."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [Result(**{f.name: f.type(row[f.name]) for f in fields(Result)}) for row in csv.DictReader(file)]
-
-
-def write_results(path: Path, results: list[Result]) -> None:
-    """Write the csv anew, whole or not at all."""
-    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([f.name for f in fields(Result)])
-        writer.writerows([getattr(result, f.name) for f in fields(Result)] for result in results)
-
-
 def as_markdown(results: list[Result], machine: str) -> str:
     """The means over seeds, their standard deviations, and the command of the first seed, a table per data set."""
     lines = [
@@ -203,7 +187,7 @@ def _run(argv: list[str] | None) -> None:
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="rows whose name begins so")
     parser.add_argument("--work-dir", default="work_dirs/accuracy", help="folder for the runs")
     arguments = parser.parse_args(argv)
-    path, results = HERE / "accuracy.csv", read_results(HERE / "accuracy.csv")
+    path, results = HERE / "accuracy.csv", read_records(HERE / "accuracy.csv", Result)
     done = {(result.recipe, result.dataset, result.seed) for result in results}
     rows = [row for row in ROWS if not arguments.only or row.name.startswith(tuple(arguments.only))]
     todo = [(row, d, s) for row in rows for d in DATASETS_HERE for s in arguments.seeds if (row.name, d, s) not in done]
@@ -213,7 +197,7 @@ def _run(argv: list[str] | None) -> None:
     for row, dataset, seed in tqdm(todo, unit="run", disable=not sys.stderr.isatty()):
         result = run_row(row, dataset, seed, arguments)
         results.append(result)
-        write_results(path, results)
+        write_records(path, results)
         with atomic_file(HERE / "accuracy.md") as temporary:
             machine = f"Weights of resnet18: {arguments.weights_name}. Seconds: training and scoring, two CPU cores."
             temporary.write_text(as_markdown(results, machine), encoding="utf-8")

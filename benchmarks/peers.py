@@ -14,23 +14,25 @@ recipe's policy, from thresholds that every detector learns from its own held-ou
 
 import argparse
 import contextlib
-import csv
 import io
 import multiprocessing
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from benchmarks.own_process import peak_resident
+from benchmarks.peers_table import Row, as_markdown
+from benchmarks.records import read_records, write_records
 from datasets import DATASETS, SeriesTask
 from detectors.run import open_run
 from detectors.scoring import test
+from drawing.gaps import filled
 from evaluation import BASELINES
 from evaluation.alarms import Policy
 from evaluation.baselines import trivial_scores
@@ -38,7 +40,10 @@ from evaluation.judge import PER_CHANNEL, POOLED, SECOND_HALF, Result, Scoring, 
 from evaluation.time_steps import scores_of_steps
 from metrics.bootstrap import mean_interval
 from metrics.metric import Options
+from metrics.ranges import at_quantiles, volume_under_surface
+from metrics.windows import period_window
 from runs.folder import TRAIN_SCORES, run_folder
+from runs.folder import config_of as run_config
 from runs.scores import open_scores
 from runtime.errors import exit_code, unknown_name
 from runtime.files import atomic_file
@@ -62,57 +67,14 @@ MODELS = (MSFLOW, RESNET, *FLAGS)
 TRIVIAL = "trivial"
 RANDOM = "random"  # the first of the trivial scores
 FIRST_GROUP = {"tsb-nasa": "SMAP-M"}  # of data sets whose tasks are judged in groups
-TABLE = (
-    ("pooled", ("pooled_roc_auc", "pooled_average_precision")),
-    ("per channel", ("per_channel_roc_auc", "per_channel_average_precision")),
-    ("second half", ("second_half_roc_auc", "second_half_average_precision")),
-    ("VUS-PR", ("vus_pr",)),
-    ("event P / R / F1", ("event_precision", "event_recall", "event_f1")),
-    ("normal alarmed", ("normal_alarmed_share",)),
-    ("quiet", ("quiet_alarms",)),
-)
-HIGHER = {name for _, names in TABLE[:5] for name in names}  # figures of which more is better
-LEGEND = """ROC AUC / average precision, as they are and, "mean of n", as the moving mean of MSFlow's recipe; **bold**:
-above MSFlow's. VUS-PR: pooled; of the benchmark's series (SMAP-M and so on) the mean over series, with its window.
-Normal alarmed: share of normal steps under alarm; quiet: alarms per 10,000 steps of held-out training. Difference: 95 %
-interval of MSFlow's pooled ROC AUC, or mean VUS-PR, less this, channels drawn with replacement, first seed. Seconds
-and GB, the most memory: training and scoring.
-"""
 RANKS = ((POOLED, "pooled"), (PER_CHANNEL, "per_channel"), (SECOND_HALF, "second_half"))
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of peers.csv; intervals are of MSFlow less this, by paired resamples of the channels."""
-
-    data: str
-    detector: str
-    seed: int
-    smooth: int
-    pooled_roc_auc: float
-    pooled_average_precision: float
-    per_channel_roc_auc: float
-    per_channel_average_precision: float
-    second_half_roc_auc: float
-    second_half_average_precision: float
-    vus_pr: float
-    event_precision: float
-    event_recall: float
-    event_f1: float
-    normal_alarmed_share: float
-    quiet_alarms: float
-    lower: float
-    upper: float
-    seconds: float
-    gigabytes: float
-    command: str
-
-
-@dataclass(frozen=True)
 class Made:
-    """What a command left: the folders of its scores by task, seconds of training and scoring, and peak memory."""
+    """What a command left: the folders of its scores by class, seconds of training and scoring, and peak memory."""
 
-    folders: list[Path]
+    folders: dict[str, Path]
     seconds: float
     gigabytes: float
 
@@ -123,6 +85,7 @@ def command_of(detector: str, data: str, seed: int, weights: str = "FILE") -> li
         flags = ["--config", f"configs/{RECIPES[data]}.py"]
     elif detector == RESNET:
         flags = ["--config", "configs/imagenet.py", "--dataset", data, "--weights", weights]
+        flags += ["--fleet-size", "0", "--vus-window", "auto"] if data == "tsb-nasa" else []
     else:
         more = FLAGS[detector]
         flags = ["--detector", detector, "--dataset", data, *more.get("", ()), *more.get(data, ())]
@@ -146,13 +109,13 @@ def config_of(flags: list[str]) -> Config:
 
 def made(flags: list[str]) -> Made:
     """Train and score all tasks of a command; the memory is that of the whole process."""
-    config, folders = config_of(flags), []
+    config, folders = config_of(flags), {}
     started = time.perf_counter()
     with contextlib.redirect_stdout(io.StringIO()):
         for task in DATASETS[config.dataset].tasks(config):
-            run = open_run(config, task)
+            run = open_run(run_config(config, task), task)
             train(run)
-            folders.append(test(run)[0])
+            folders[task.class_name] = test(run)[0]
     return Made(folders, time.perf_counter() - started, peak_resident() / 1e9)
 
 
@@ -162,27 +125,23 @@ def made_apart(flags: list[str]) -> Made:
         return pool.submit(made, flags).result()
 
 
-def groups_of(data: str, tasks: list[SeriesTask]) -> dict[str, list[int]]:
-    """The tasks that are judged together, by name: a data set, or a part of the benchmark's series."""
-    if data != "tsb-nasa":
-        return {data: list(range(len(tasks)))}
-    groups: dict[str, list[int]] = {}
-    for number, task in enumerate(tasks):
-        groups.setdefault(task.channels[0].rsplit("-", 1)[0], []).append(number)
+def groups_of(data: str, tasks: list[SeriesTask]) -> dict[str, list[SeriesTask]]:
+    """The tasks that are judged together, by name: a data set, or a group of series that are learnt each by itself."""
+    groups: dict[str, list[SeriesTask]] = {}
+    for task in tasks:
+        groups.setdefault(task.group or data, []).append(task)
     return groups
 
 
-def scoring_of(name: str, folders: list[Path], tasks: list[SeriesTask], config: Config) -> Scoring:
+def scoring_of(name: str, folders: dict[str, Path], tasks: list[SeriesTask], config: Config) -> Scoring:
     """The time-step scores of some tasks, as `config` reads them, as those of one data set."""
     channels: list[str] = []
     found: tuple[list, list] = ([], [])
-    for folder, task in zip(folders, tasks, strict=True):
-        scores = open_scores(folder)
-        for split, series in zip(
-            found, scores_of_steps(scores, open_scores(folder / TRAIN_SCORES), task.source, config), strict=True
-        ):
-            split.extend(series)
-        channels += scores.channels
+    for task in tasks:
+        files = [open_scores(folders[task.class_name] / split) for split in (".", TRAIN_SCORES)]
+        for all_of_split, series in zip(found, scores_of_steps(*files, task.source, config), strict=True):
+            all_of_split.extend(series)
+        channels += files[0].channels
     return Scoring(name, channels, *found)
 
 
@@ -194,35 +153,52 @@ def trivial_of(name: str, tasks: list[SeriesTask], config: Config) -> Scoring:
     return Scoring(name, [c for _, c in places], [new for _, new in scored], [known for known, _ in scored])
 
 
-def judged(scoring: Scoring, tasks: list[SeriesTask], config: Config) -> Result:
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A result, and of series that are learnt each by itself the VUS-PR of each as the benchmark has it."""
+
+    result: Result
+    volumes: list[float]
+
+
+def judged(scoring: Scoring, tasks: list[SeriesTask], config: Config) -> Judged:
     """Every metric of a scoring."""
-    labels = [task.labels.steps(channel) for task in tasks for channel in task.channels]
-    return judge(scoring, labels, Policy.of(config), Options(config.vus_window, config.bootstrap, False))
+    places = [(task, channel) for task in tasks for channel in task.channels]
+    labels = [task.labels.steps(channel) for task, channel in places]
+    windows = config.vus_window
+    if windows == "auto":
+        windows = tuple(period_window(filled(task.source.series(c, "test")[:, 0])) for task, c in places)
+    options = Options(windows, config.bootstrap, False)
+    volumes = []
+    if tasks[0].group:
+        for truth, scores, window in zip(labels, scoring.test, windows, strict=True):
+            volumes.append(volume_under_surface(truth, at_quantiles(scores), [len(truth)], window).vus_pr)
+    return Judged(judge(scoring, labels, Policy.of(config), options), volumes)
 
 
-def interval(data: str, model: Result, other: Result) -> tuple[float, float]:
-    """95 % interval of MSFlow less another: of the pooled ROC AUC, of the benchmark's series of the mean VUS-PR."""
+def interval(model: Judged, other: Judged) -> tuple[float, float]:
+    """95 % interval of MSFlow less another: of the mean VUS-PR of single series, else of the pooled ROC AUC."""
     if model is other:
         return np.nan, np.nan
-    if "-" in data:
-        differences = [a["vus_pr"] - b["vus_pr"] for a, b in zip(model.channels, other.channels, strict=True)]
-        return mean_interval(differences)
-    return compared(model, other).differences.get("roc_auc") or (np.nan, np.nan)
+    if model.volumes:
+        return mean_interval(np.subtract(model.volumes, other.volumes).tolist())
+    return compared(model.result, other.result).differences.get("roc_auc") or (np.nan, np.nan)
 
 
 def row_of(
     data: str,
     facts: tuple[str, int, int],
-    result: Result,
+    found: Judged,
     ends: tuple[float, float],
     cost: tuple[float, float],
     command: str,
 ) -> Row:
     """The line of a judged detector, told by its name, seed and smoothing."""
+    result = found.result
     ranks = [result.parts[part][metric] for part, _ in RANKS for metric in ("roc_auc", "average_precision")]
     alarms = ("event_precision", "event_recall", "event_f1", "normal_alarmed_share", "quiet_alarms")
-    part = PER_CHANNEL if "-" in data else POOLED
-    values = [*ranks, result.parts[part]["vus_pr"], *(result.parts[POOLED][name] for name in alarms), *ends]
+    volume = np.mean(found.volumes) if found.volumes else result.parts[POOLED]["vus_pr"]
+    values = [*ranks, volume, *(result.parts[POOLED][name] for name in alarms), *ends]
     known = [np.nan if value is None else round(float(value), 4) for value in values]
     return Row(data, *facts, *known, round(cost[0], 1), round(cost[1], 2), command)
 
@@ -238,14 +214,13 @@ def rows_of(data: str, detector: str, seed: int, given: argparse.Namespace) -> I
     def run(name: str) -> Made:
         return made_apart([*command_of(name, data, seed, given.weights), *shared])
 
-    own = [run_folder(recipe, task.class_name) / "scores" for task in tasks]
-    if detector != MSFLOW and not all(folder.is_dir() for folder in own):
+    own = {task.class_name: run_folder(recipe, task.class_name) / "scores" for task in tasks}
+    if detector != MSFLOW and not all(folder.is_dir() for folder in own.values()):
         run(MSFLOW)
-    found = None if detector == TRIVIAL else run(detector)
-    for group, numbers in groups_of(data, tasks).items():
-        chosen = [tasks[number] for number in numbers]
-        model = judged(scoring_of(MSFLOW, [own[n] for n in numbers], chosen, recipe), chosen, recipe)
-        if found is None:
+    cost = None if detector == TRIVIAL else run(detector)
+    for group, chosen in groups_of(data, tasks).items():
+        model = judged(scoring_of(MSFLOW, own, chosen, recipe), chosen, recipe)
+        if cost is None:
             command = f"eval_smap_timestep.py --config configs/{RECIPES[data]}.py"
             readings = [(name, recipe, command) for name in BASELINES]
         else:
@@ -255,83 +230,14 @@ def rows_of(data: str, detector: str, seed: int, given: argparse.Namespace) -> I
             readings = [(detector, reading, command + judged_as(detector, reading)) for reading in read_as]
         for name, reading, command in readings:
             started = time.perf_counter()
-            if found is None:
+            if cost is None:
                 scoring = trivial_of(name, chosen, reading)
-                cost = time.perf_counter() - started, np.nan
+                spent = time.perf_counter() - started, np.nan
             else:
-                scoring = scoring_of(name, [found.folders[n] for n in numbers], chosen, reading)
-                cost = found.seconds, found.gigabytes
-            result = model if name == MSFLOW else judged(scoring, chosen, reading)
-            ends = interval(group, model, result)
-            yield row_of(group, (name, seed, reading.smooth), result, ends, cost, command)
-
-
-def read_rows(path: Path) -> list[Row]:
-    """The lines that a csv holds already."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [Row(**{f.name: f.type(line[f.name]) for f in fields(Row)}) for line in csv.DictReader(file)]
-
-
-def write_rows(path: Path, rows: list[Row]) -> None:
-    """Write the csv anew, whole or not at all."""
-    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([f.name for f in fields(Row)])
-        writer.writerows([getattr(row, f.name) for f in fields(Row)] for row in rows)
-
-
-def as_markdown(rows: list[Row], machine: str) -> str:
-    """A table per data set: means over the seeds with their deviations, and where a peer is ahead of MSFlow."""
-    lines = ["# MSFlow beside its peers\n", f"Made by `uv run python -m benchmarks.peers`. {machine}\n", LEGEND]
-    for data in dict.fromkeys(row.data for row in rows):
-        found: dict[tuple[str, int], list[Row]] = {}
-        for row in rows:
-            if row.data == data:
-                found.setdefault((row.detector, row.smooth), []).append(row)
-        own = next((members for (name, _), members in found.items() if name == MSFLOW), [])
-        lines += [
-            f"\n## {data}\n",
-            f"| detector | {' | '.join(words for words, _ in TABLE)} | difference | seeds | seconds | GB | command |",
-        ]
-        lines.append("|---" * (len(TABLE) + 6) + "|")
-        for (name, smooth), members in found.items():
-            title = name.replace("|", "\\|") + (f", mean of {smooth}" if smooth > 1 and name in FLAGS else "")
-            cells = [_cell(metrics, members, own) for _, metrics in TABLE]
-            first = members[0]
-            ends = "" if np.isnan(first.lower) else f"{first.lower:+.3f} to {first.upper:+.3f}"
-            cost = f"{np.mean([row.seconds for row in members]):.0f} | {_number(first.gigabytes)}"
-            lines.append(
-                f"| {title} | {' | '.join(cells)} | {ends} | {len(members)} | {cost} | `uv run {first.command}` |"
-            )
-    return "\n".join(lines) + "\n"
-
-
-def _cell(metrics: tuple[str, ...], rows: list[Row], own: list[Row]) -> str:
-    """Means over the seeds and their deviations; bold where one is above MSFlow's own."""
-    told = []
-    for metric in metrics:
-        values = [getattr(row, metric) for row in rows]
-        text = _number(np.mean(values), 3) + (f" ± {_number(np.std(values, ddof=1), 3)}" if len(values) > 1 else "")
-        ahead = (
-            own
-            and rows is not own
-            and metric in HIGHER
-            and np.mean(values) > np.mean([getattr(row, metric) for row in own])
-        )
-        told.append(f"**{text}**" if ahead else text)
-    return " / ".join(told)
-
-
-def _number(value: float, digits: int = 2) -> str:
-    return (
-        "-"
-        if np.isnan(value)
-        else f"{value:.{digits}f}".replace("0.", ".", 1)
-        if abs(value) < 1
-        else f"{value:.{digits}f}"
-    )
+                scoring = scoring_of(name, cost.folders, chosen, reading)
+                spent = cost.seconds, cost.gigabytes
+            found = model if name == MSFLOW else judged(scoring, chosen, reading)
+            yield row_of(group, (name, seed, reading.smooth), found, interval(model, found), spent, command)
 
 
 def _run(argv: list[str] | None) -> None:
@@ -355,7 +261,7 @@ def _run(argv: list[str] | None) -> None:
             if name not in known:
                 raise unknown_name(kind, name, list(known))
     detectors = [*given.detectors, *([RESNET] if given.weights and RESNET not in given.detectors else [])]
-    path, rows = given.out / "peers.csv", read_rows(given.out / "peers.csv")
+    path, rows = given.out / "peers.csv", read_records(given.out / "peers.csv", Row)
     done = {(row.data, row.detector, row.seed) for row in rows}
     todo = [
         (data, detector, seed)
@@ -367,7 +273,7 @@ def _run(argv: list[str] | None) -> None:
     for data, detector, seed in tqdm(todo, unit="run"):
         tqdm.write(f"{data}, {detector}, seed {seed}")
         rows += rows_of(data, detector, seed, given)
-        write_rows(path, rows)
+        write_records(path, rows)
         with atomic_file(path.with_suffix(".md")) as temporary:
             temporary.write_text(as_markdown(rows, "Two CPU cores, no GPU."), encoding="utf-8")
 

@@ -3,3 +3,4 @@
 base = "line"
 dataset = "tsb-nasa"
 vus_window = "auto"
+fleet_size = 0  # every series by itself: the benchmark knows no fleet

@@ -14,6 +14,7 @@ import msflow
 from benchmarks import accuracy, alarms, golden, side_by_side, speed
 from benchmarks.inputs import write_pictures, write_telemetry
 from benchmarks.own_process import evaluate_scores
+from benchmarks.records import read_records, write_records
 from benchmarks.variants import flow_of, open_variant
 from detectors.scoring import test as score
 from evaluation import BASELINES
@@ -130,8 +131,8 @@ def test_accuracy_has_a_row_of_a_recipe_beside_those_of_trivial_scores(tmp_path:
     assert [row.recipe for row in rows] == list(BASELINES)
     rows.append(accuracy.run_row(accuracy.Row("line"), "smap", 0, given))
     assert all(0 <= row.pooled_ap <= 1 and 0 <= row.second_half_auroc <= 1 for row in rows)
-    accuracy.write_results(tmp_path / "accuracy.csv", rows)
-    assert accuracy.read_results(tmp_path / "accuracy.csv") == rows
+    write_records(tmp_path / "accuracy.csv", rows)
+    assert read_records(tmp_path / "accuracy.csv", accuracy.Result) == rows
     assert f"| line | {rows[-1].pooled_auroc:.3f}".replace("0.", ".") in accuracy.as_markdown(rows, "here")
 
 

@@ -10,6 +10,8 @@ from conftest import write_telemanom
 
 import main
 from benchmarks import peers
+from benchmarks.peers_table import Row
+from benchmarks.records import read_records
 from detectors import DETECTORS
 from metrics.bootstrap import mean_interval
 from settings.load import published
@@ -59,7 +61,7 @@ def test_the_command_beside_a_row_gives_its_figures(tmp_path: Path) -> None:
     data = write_telemanom(tmp_path / "telemetry", {"P-1": (400, 300), "S-1": (350, 280)})
     flags = ["--data", "smap", "--data-path", str(data), "--work-dir", str(tmp_path / "w"), "--out", str(tmp_path)]
     assert peers.main([*flags, "--detectors", "statistics", "--seeds", "0", "--bootstrap", "0"]) == 0
-    (row, _) = peers.read_rows(tmp_path / "peers.csv")
+    (row, _) = read_records(tmp_path / "peers.csv", Row)
     command = [*row.command.split()[1:], "--data-path", str(data), "--work-dir", str(tmp_path / "by hand")]
     assert main.main([*command, "--vis-top-k", "0"]) == 0
     (path,) = (tmp_path / "by hand").rglob("metrics.json")
