@@ -9,5 +9,6 @@ DETECTORS = Registry(
     {
         "msflow": "detectors.msflow.detector:msflow",
         "usad": "detectors.usad:usad",
+        "omnianomaly": "detectors.omnianomaly:omnianomaly",
     },
 )

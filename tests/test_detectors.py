@@ -39,8 +39,10 @@ def opened(data: Path, *flags: str) -> Run:
     return open_run(config, task)
 
 
+# flags of those that are large as published
+SMALL = {"omnianomaly": ("--window", "12", "--hidden", "16", "--planar-flows", "2", "--stride", "6", "--lr", "0.01")}
 # what else a detector is to be tried with: flags
-VARIANTS = [(name, ()) for name in DETECTORS] + [
+VARIANTS = [(name, SMALL.get(name, ())) for name in DETECTORS] + [
     ("msflow", ("--layout", "line")),
     ("msflow", ("--layout", "line", "--head", "gaussian", "--time-scales", "1", "4", "--fleet-size", "20")),
     ("msflow", ("--layout", "fold", "--fold-width", "32", "--head", "memory")),
