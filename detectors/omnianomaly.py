@@ -55,7 +55,7 @@ class PlanarFlows(nn.Module):
         slopes = F.softplus(inner) - 1
         shifts = self.shift + (slopes - inner) * self.weight / self.weight.square().sum(dim=1, keepdim=True)
         bends = [z[..., :0]]
-        for weight, bias, shift in zip(self.weight.split(1), self.bias.split(1), shifts, strict=True):
+        for weight, bias, shift in zip(self.weight[:, None], self.bias[:, None], shifts, strict=True):
             bends.append(torch.tanh(F.linear(z, weight, bias)))
             z = torch.addcmul(z, bends[-1], shift)
         log_det = torch.log1p(slopes.T * (1 - torch.cat(bends, dim=-1).square())).sum(dim=-1)
