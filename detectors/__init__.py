@@ -11,5 +11,6 @@ DETECTORS = Registry(
         "pca": "detectors.pca:pca",
         "statistics": "detectors.statistics:statistics",
         "usad": "detectors.usad:usad",
+        "omnianomaly": "detectors.omnianomaly:omnianomaly",
     },
 )

@@ -12,7 +12,7 @@ ALARMED = {**FITTED, "threshold": "q0.5", "join": 5, "contrast": 0.2}
 COLUMNS = {**LINE, "columns": ["all"]}
 TABLE = {"dataset": "table", "data_path": "table.csv", **COLUMNS}
 WINDOWS = {"window": 8, "latent": 4, "hidden": 4}
-USAD, OMNIANOMALY = {"detector": "usad", **WINDOWS}, {"detector": "omnianomaly", **WINDOWS}
+USAD, OMNIANOMALY = {"detector": "usad", **WINDOWS}, {"detector": "omnianomaly", "planar_flows": 1, **WINDOWS}
 # Settings that count in special circumstances only: what else must be set, in the run edited and in the other
 UNDER: dict[str, dict[str, typing.Any]] = {
     "colour_window": {"colours": ["value", "residual", "spread"]},

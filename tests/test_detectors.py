@@ -41,7 +41,7 @@ def opened(data: Path, *flags: str) -> Run:
 
 # what makes a detector small, and what else one is to be tried with: flags
 SMALL: dict[str, tuple[str, ...]] = {
-    "omnianomaly": ("--window", "16", "--hidden", "8", "--latent", "3", "--batch-size", "32"),
+    "omnianomaly": ("--window", "12", "--hidden", "16", "--planar-flows", "2", "--stride", "6", "--lr", "0.01"),
     "pca": ("--window", "16"),
     "statistics": ("--widths", "16", "32"),
     "tranad": ("--batch-size", "32"),
