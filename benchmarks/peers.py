@@ -61,7 +61,7 @@ FLAGS: dict[str, dict[str, tuple[str, ...]]] = {
     "pca": {},
     "usad": {"msl": ("--latent", "33")},
     "tranad": {"msl": ("--lr", "2e-3")},
-    "omnianomaly": {"": ("--stride", "10", "--meta-epochs", "2")},
+    "omnianomaly": {"": ("--stride", "10", "--meta-epochs", "3")},
 }
 MODELS = (MSFLOW, RESNET, *FLAGS)
 TRIVIAL = "trivial"

@@ -7,6 +7,7 @@ A window scores its last steps: with `stride` = 1, as published, the last one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,21 +162,28 @@ class WindowDetector:
 
     def scores(self, channel: str, series: NDArray[np.float64]) -> ChannelScores:
         """The errors of every step, (1, T), NaN where nothing was measured. InputError for an unknown channel."""
-        series = series[:, : self._num_columns]
-        errors = self._errors(self._values(channel, series))
-        measured = np.isfinite(series)
-        known = np.where(measured, errors, np.nan)
-        total, count = np.where(measured, errors, 0.0).sum(axis=1), measured.sum(axis=1)
-        score = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-        shares = np.stack([per_cell(column, COLUMN_CELL) for column in known.T]) if known.shape[1] > 1 else None
-        return ChannelScores(score[None].astype(np.float32), shares)
+        return self._scored(channel, series, 0)
 
     def held_out(self, channel: str, series: NDArray[np.float64]) -> ChannelScores:
         """The errors of the last part of a training series, NaN before it."""
-        found = self.scores(channel, series)
-        if channel in self.channels:
-            found.rows[:, : learnt_steps(len(series), self.config.held_out)] = np.nan
+        if channel not in self.channels:  # all of it is new to what was learnt
+            return self.scores(channel, series)
+        learnt, whole = learnt_steps(len(series), self.config.held_out), math.lcm(self.grid, COLUMN_CELL)
+        found = self._scored(channel, series, max(learnt - self.reach, 0) // whole * whole)
+        found.rows[:, :learnt] = np.nan
         return found
+
+    def _scored(self, channel: str, series: NDArray[np.float64], first: int) -> ChannelScores:
+        """The scores of the steps of a series from `first` on, NaN before."""
+        series = series[:, : self._num_columns]
+        errors = np.full(series.shape, np.nan)
+        errors[first:] = self._errors(self._values(channel, series)[first:])
+        known = np.isfinite(series) & np.isfinite(errors)
+        total, count = np.where(known, errors, 0.0).sum(axis=1), known.sum(axis=1)
+        score = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+        columns = np.where(known, errors, np.nan).T
+        shares = np.stack([per_cell(column, COLUMN_CELL) for column in columns]) if len(columns) > 1 else None
+        return ChannelScores(score[None].astype(np.float32), shares)
 
     def _values(self, channel: str, series: NDArray[np.float64]) -> Tensor:
         """A series (T, D) as the network wants it."""

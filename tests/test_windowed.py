@@ -65,6 +65,16 @@ def test_a_part_is_scored_as_in_the_whole() -> None:
         np.testing.assert_allclose(part, whole[:24], rtol=1e-6)
 
 
+def test_the_last_part_of_training_is_held_out() -> None:
+    series = np.random.default_rng(4).random((90, 2))
+    for stride in (1, 3):
+        made = detector(stride, held_out=0.4)
+        found, whole = made.held_out("a", series), made.scores("a", series)
+        assert np.isnan(found.rows[0, :54]).all()
+        np.testing.assert_allclose(found.rows[0, 54:], whole.rows[0, 54:], rtol=1e-6)
+        np.testing.assert_allclose(found.of_columns[:, -4:], whole.of_columns[:, -4:], rtol=1e-6)
+
+
 def test_what_was_not_measured_has_no_score_and_no_share() -> None:
     series = np.random.default_rng(2).random((16, 2))
     series[3, 0], series[8:, 1], series[12:] = np.nan, np.nan, np.nan
