@@ -9,5 +9,6 @@ DETECTORS = Registry(
     {
         "msflow": "detectors.msflow.detector:msflow",
         "usad": "detectors.usad:usad",
+        "tranad": "detectors.tranad:tranad",
     },
 )
