@@ -167,8 +167,8 @@ class PublicCode(TranAD):
     def errors(self, windows: Tensor, last: int) -> Tensor:
         """|x2 - y|^2 of each of the last steps y."""
         steps = windows[:, -last:]
-        _, focused = self.rebuilt(windows.repeat_interleave(last, dim=0), steps.flatten(0, 1)[:, None])
-        return (focused.view_as(steps) - steps).square()
+        focused = [self.rebuilt(windows, step)[1] for step in steps.split(1, dim=1)]
+        return (torch.cat(focused, dim=1) - steps).square()
 
 
 def _objective(loss: Callable[[WindowBatch], Tensor], lowering: Iterable[nn.Parameter], config: Config) -> Objective:

@@ -40,7 +40,9 @@ def opened(data: Path, *flags: str) -> Run:
 
 
 # what else a detector is to be tried with: flags
-VARIANTS = [(name, ()) for name in DETECTORS] + [
+LARGER = {"usad": ("--batch-size", "64"), "tranad": ("--batch-size", "64")}  # a window begins at every step
+VARIANTS = [(name, LARGER.get(name, ())) for name in DETECTORS] + [
+    ("tranad", (*LARGER["tranad"], "--variant", "code")),
     ("msflow", ("--layout", "line")),
     ("msflow", ("--layout", "line", "--head", "gaussian", "--time-scales", "1", "4", "--fleet-size", "20")),
     ("msflow", ("--layout", "fold", "--fold-width", "32", "--head", "memory")),

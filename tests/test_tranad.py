@@ -111,6 +111,20 @@ def test_the_code_asks_with_the_answer() -> None:
     assert ((leaking - other).abs() > 1e-6).any(dim=2).all()
 
 
+def test_the_focus_of_the_code_is_how_far_every_step_is_from_the_first_estimate() -> None:
+    made, some = network("code"), windows()
+    seen = []
+    made.encoder.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    own, _ = made.rebuilt(some, some[:, -1:])
+    values, focus = ((seen[1] - seen[0]) / 3**0.5).split(COLUMNS, dim=2)
+    torch.testing.assert_close(values, torch.zeros_like(values))
+    expected = [
+        [(window[step] - estimate[0]) ** 2 for step in range(WINDOW)]
+        for window, estimate in zip(some, own, strict=True)
+    ]
+    torch.testing.assert_close(focus, torch.stack([torch.stack(row) for row in expected]))
+
+
 def test_the_code_has_neither_norms_nor_bends() -> None:
     assert not [part for part in network("code").modules() if isinstance(part, nn.LayerNorm | nn.ReLU)]
     assert len([part for part in network("paper").modules() if isinstance(part, nn.LayerNorm)]) == 2 + 3 + 3
