@@ -101,7 +101,7 @@ variant: Literal["paper", "code"] = "paper"  # [detector=tranad omnianomaly] fol
 latent: Positive[int] = 8  # [detector=usad omnianomaly] size of the code of a window, or of a step
 hidden: Positive[int] = 64  # [detector=tranad omnianomaly] units of the layers between
 planar_flows: FromZero[int] = 20  # [detector=omnianomaly] planar flows on the code
-first_share: ShareOrNone = 0.5  # [detector=usad tranad] weight of the first of two reconstructions in a score
+first_share: ShareOrNone = 0.5  # [detector=usad tranad, variant!=code] weight in a score of the first of two estimates
 weight_decay: FromZero[float] = 0.0  # [detector=tranad omnianomaly] of all parameters
 widths: Some[Positive[int]] = [16, 32, 64, 128, 256, 512]  # [detector=statistics] steps of windows, each compared
 explained: Share = 0.9  # [detector=pca] share of the windows' variance that the principal components keep

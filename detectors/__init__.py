@@ -8,9 +8,10 @@ DETECTORS = Registry(
     "detector",
     {
         "msflow": "detectors.msflow.detector:msflow",
-        "pca": "detectors.pca:pca",
-        "statistics": "detectors.statistics:statistics",
         "usad": "detectors.usad:usad",
+        "tranad": "detectors.tranad:tranad",
         "omnianomaly": "detectors.omnianomaly:omnianomaly",
+        "statistics": "detectors.statistics:statistics",
+        "pca": "detectors.pca:pca",
     },
 )

@@ -44,10 +44,11 @@ SMALL: dict[str, tuple[str, ...]] = {
     "omnianomaly": ("--window", "12", "--hidden", "16", "--planar-flows", "2", "--stride", "6", "--lr", "0.01"),
     "pca": ("--window", "16"),
     "statistics": ("--widths", "16", "32"),
-    "tranad": ("--batch-size", "32"),
-    "usad": ("--batch-size", "32", "--meta-epochs", "20"),
+    "tranad": ("--batch-size", "64"),
+    "usad": ("--batch-size", "64", "--meta-epochs", "20"),
 }
 VARIANTS = [(name, SMALL.get(name, ())) for name in DETECTORS] + [
+    ("tranad", (*SMALL["tranad"], "--variant", "code")),
     ("msflow", ("--layout", "line")),
     ("msflow", ("--layout", "line", "--head", "gaussian", "--time-scales", "1", "4", "--fleet-size", "20")),
     ("msflow", ("--layout", "fold", "--fold-width", "32", "--head", "memory")),
