@@ -55,12 +55,13 @@ from train import train
 HERE = Path(__file__).parent
 MSFLOW, RESNET = "msflow", "msflow, resnet18"
 RECIPES = {"smap": "smap_line", "msl": "msl_line", "tsb-nasa": "tsb_nasa", "sample": "sample"}
-# what each begins with beside its own recipe; a data set after it: there alone
+# what each begins with beside its own recipe, and with a data set alone; behind a comma, another way to run it
 FLAGS: dict[str, dict[str, tuple[str, ...]]] = {
     "statistics": {},
     "pca": {},
     "usad": {"msl": ("--latent", "33")},
-    "tranad": {"msl": ("--lr", "2e-3")},
+    "tranad": {"": ("--stride", "5"), "msl": ("--lr", "2e-3")},
+    "tranad, code": {"": ("--variant", "code"), "msl": ("--lr", "2e-3")},
     "omnianomaly": {"": ("--stride", "10", "--meta-epochs", "3")},
 }
 MODELS = (MSFLOW, RESNET, *FLAGS)
@@ -88,7 +89,7 @@ def command_of(detector: str, data: str, seed: int, weights: str = "FILE") -> li
         flags += ["--fleet-size", "0", "--vus-window", "auto"] if data == "tsb-nasa" else []
     else:
         more = FLAGS[detector]
-        flags = ["--detector", detector, "--dataset", data, *more.get("", ()), *more.get(data, ())]
+        flags = ["--detector", detector.partition(",")[0], "--dataset", data, *more.get("", ()), *more.get(data, ())]
     return [*flags, "--seed", str(seed)]
 
 
