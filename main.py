@@ -20,7 +20,7 @@ from runtime.malloc import keep_freed_memory
 from settings.config import Config
 from settings.effects import idle_in_recipe, warn_of_idle
 from settings.flags import make_parser
-from settings.load import load_config, published, recorded_config
+from settings.load import load_config, recorded_config, told_of_published
 
 
 def run(argv: list[str] | None) -> None:
@@ -39,8 +39,8 @@ def run(argv: list[str] | None) -> None:
     with distributed.session(config.device):
         if recipe and (names := idle_in_recipe(config, Path(recipe), flags)):
             print(f"Set in {recipe}, but without effect here: {', '.join(names)}.")
-        if config.mode != "score" and (brought := published(config.detector)):
-            print(f"detector = {config.detector} begins with the settings of {brought.parent.name}/{brought.name}.")
+        if config.mode != "score" and (told := told_of_published(config)):
+            print(told)
         if config.mode == "score":
             _score(config)
         else:

@@ -60,6 +60,20 @@ def published(detector: str) -> Path | None:
     return recipe if recipe.is_file() and detector != read_settings()["detector"].default else None
 
 
+def told_of_published(config: Config) -> str:
+    """Which settings were published with the detector of a run, and which of them are set otherwise; else empty."""
+    if (recipe := published(config.detector)) is None:
+        return ""
+    settings = read_settings()
+    theirs = {name: checked_value(settings[name], *value) for name, value in recipe_values(recipe, settings).items()}
+    others = {name: getattr(config, name) for name, value in theirs.items() if getattr(config, name) != value}
+    told = ", ".join(f"{name} = {value}" for name, value in others.items())
+    where = f"{recipe.parent.name}/{recipe.name}"
+    return f"detector = {config.detector} begins with the settings of {where}" + (
+        f"; set otherwise: {told}." if told else "."
+    )
+
+
 def recorded_config(path: Path) -> Config:
     """The Config of the run that wrote a config.json. Raises InputError where that is no such file."""
     settings = read_settings()

@@ -66,6 +66,8 @@ def test_every_flag_in_the_text_is_one_of_a_setting_or_a_script(capsys: pytest.C
         "--only",
         "--tables",
         "--extractors",
+        "--detectors",
+        "--data",
     }  # of uv and of benchmarks
     assert {flag for flag in flags if not re.search(rf"(?<![\w-]){flag}(?![\w-])", known)} == set()
 

@@ -75,7 +75,8 @@ def test_the_loss_falls_and_a_continued_training_is_the_same(
 ) -> None:
     data = write_telemanom(tmp_path / "telemetry", {"P-1": (300, 300), "S-1": (280, 260)})
     assert main.main(flags(data, tmp_path / "whole", 4)) == 0
-    assert "detector = usad begins with the settings of configs/usad.py." in capsys.readouterr().out
+    told = "detector = usad begins with the settings of configs/usad.py; set otherwise: window = 8, latent = 6, "
+    assert f"{told}batch_size = 64, meta_epochs = 4." in capsys.readouterr().out
     assert main.main(flags(data, tmp_path / "parts", 2)) == 0
     assert main.main(flags(data, tmp_path / "parts", 4, "--resume")) == 0
     assert "Continues after meta epoch 2" in capsys.readouterr().out
