@@ -30,12 +30,13 @@ MIN_SPREAD = 0.05  # of a scaled column, from about -1 to 1: what is constant in
 class ColumnDetector(ABC):
     """What learns and scores single columns, as a detector (detectors/base.py).
 
-    `known` names the columns of the channels that it is trained on. The windows of one step reach `reach` steps.
+    `known` names the columns of the channels that it is trained on. A score depends on `reach` steps on either side;
+    windows begin at every `grid`-th step, or at parts of that.
     """
 
-    def __init__(self, config: Config, known: Mapping[str, list[str]], reach: int) -> None:
+    def __init__(self, config: Config, known: Mapping[str, list[str]], reach: int, grid: int = 1) -> None:
         self.config, self.channels, self.weights = config, list(known), "none"
-        self.rows, self.reach, self.grid = ["distance"], reach, reach
+        self.rows, self.reach, self.grid = ["distance"], reach, grid
         self._scalings: dict[str, Scaling] = {}
         self._learnt: dict[str, list[Learnt]] = {}
 

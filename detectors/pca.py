@@ -23,7 +23,8 @@ class WindowPCA(ColumnDetector):
     """The mean squared residual of every step over the windows that hold it, in units of that in training."""
 
     def __init__(self, config: Config, known: dict[str, list[str]]) -> None:
-        super().__init__(config, known, reach=config.window)
+        self._hop = max(config.window // SHARE, 1)
+        super().__init__(config, known, config.window, self._hop)
 
     def learn(self, pieces: list[Array]) -> Learnt:
         """Mean (window,) and components (K, window) of the training windows, and their mean squared residual."""
@@ -39,7 +40,7 @@ class WindowPCA(ColumnDetector):
 
     def errors(self, learnt: Learnt, values: Array) -> Array:
         """The mean squared residual of every step (T,) in units of that in training."""
-        windows, starts = cut_windows(values, self.config.window, max(self.config.window // SHARE, 1))
+        windows, starts = cut_windows(values, self.config.window, self._hop)
         squares = np.square(_residuals(learnt, windows))
         return join_windows(squares, starts, len(values)) / (learnt["usual"] + MIN_SPREAD**2)
 

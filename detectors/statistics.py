@@ -6,6 +6,7 @@ at the width where that is most. Simple statistics of this kind keep up with dee
 Series Anomaly Detection Benchmarks are Flawed and are Creating the Illusion of Progress", TKDE 2021, section 2.2.
 """
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,8 @@ class WindowStatistics(ColumnDetector):
     """The greatest of the distances at all `widths`."""
 
     def __init__(self, config: Config, known: dict[str, list[str]]) -> None:
-        super().__init__(config, known, reach=2 * max(config.widths))
+        grid = math.lcm(*(_hop(width) for width in config.widths))
+        super().__init__(config, known, max(config.widths), grid)
 
     def learn(self, pieces: list[Array]) -> Learnt:
         """Statistics (N, 5) of training windows by width, and mean and deviation (2,) of their distances."""
@@ -59,7 +61,11 @@ class WindowStatistics(ColumnDetector):
 
 def _centres(num_steps: int, width: int) -> Array:
     """The steps around which windows are told."""
-    return np.arange(0, num_steps, max(width // PER_WINDOW, 1))
+    return np.arange(0, num_steps, _hop(width))
+
+
+def _hop(width: int) -> int:
+    return max(width // PER_WINDOW, 1)
 
 
 def _statistics(values: Array, width: int) -> Array:

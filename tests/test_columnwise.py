@@ -129,6 +129,17 @@ def test_unknown_channels_need_a_shared_density(name: str) -> None:
 
 
 @every
+@pytest.mark.parametrize("settings", [{}, {"widths": [20, 50], "window": 30}], ids=["usual", "odd"])
+def test_a_stream_tells_what_the_whole_does(name: str, settings: dict) -> None:
+    train, test = (np.column_stack([wave(1500, seed), wave(1500, seed + 1)]) for seed in (12, 22))
+    fitted = msflow.fit(train, detector=name, columns=["all"], **SMALL[name] | settings)
+    stream = fitted.stream()
+    found = [stream.push(part) for part in np.split(test, [7, 300, 301, 900])] + [stream.finish()]
+    told = np.concatenate([part["score"].to_numpy(dtype=float) for part in found])
+    np.testing.assert_allclose(told, fitted.score(test)["score"].to_numpy(), rtol=1e-6, atol=1e-6)
+
+
+@every
 def test_saved_and_loaded_it_scores_alike(name: str, tmp_path: Path) -> None:
     series = {"plant": np.column_stack([50 + 3 * wave(900, 10), wave(900, 11)])}
     fitted = msflow.fit(series, detector=name, columns=["all"], **SMALL[name])
