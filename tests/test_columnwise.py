@@ -50,9 +50,13 @@ def test_the_distance_is_that_of_the_nearest_window_in_usual_deviations() -> Non
 
 
 def test_the_usual_distance_leaves_out_windows_that_share_steps() -> None:
-    """Of a wave that never comes back to the same values the nearest other window is far, its neighbour is not."""
+    """Of a ramp, windows a hop of 2 steps apart are sqrt(3) 2 apart: in mean, least and greatest value."""
     mean, _ = made("statistics", widths=[16]).learn([np.arange(400.0)])["distances 16"]
-    assert mean > 16
+    gaps = []
+    for start in range(0, 200, 40):
+        rest = [other for other in range(200) if not start - 8 <= other < start + 40 + 8]
+        gaps += [min(abs(number - other) for other in rest) for number in range(start, start + 40)]
+    assert mean == pytest.approx(np.sqrt(3) * 2 * np.mean(gaps), rel=0.02)
 
 
 @pytest.mark.parametrize("explained", [0.5, 0.9, 1.0])
