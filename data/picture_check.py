@@ -24,6 +24,12 @@ def tell(files: Sequence[PictureFile], where: str, reader: PictureReader, all_ma
     moving = [path for path, head in heads.items() if head.frames > 1]
     if alpha:
         note(f"{where}: {_of(alpha, len(files))} have alpha: what is transparent is laid on black.")
+    deep = [path for path, head in heads.items() if head.deep]
+    if deep and reader.white is None:
+        warn(
+            f"{where}: {_of(deep, len(files))} have more than 8 bits, as none in training has: they are read as if "
+            "they used all of their depth. Set --picture-depth to their white where they do not, such as 4095."
+        )
     if moving:
         note(f"{where}: {_of(moving, len(files))} have several frames: the first is taken.")
     other, unturned = [], []

@@ -186,6 +186,15 @@ def test_what_is_not_shown_as_it_is_in_the_file_is_said(tmp_path: Path, capsys: 
     assert "the masks of 1 of 5 pictures (first d.jpg) have the size of these before they are turned" in err
 
 
+def test_deep_pictures_after_a_training_without_any(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    place = draw(tmp_path / "plate", "train/good/a.png", "test/good/b.png")
+    draw(place, "test/good/c.png", mode="I;16")
+    tell(read(place, "test"), "plate test", READER, all_masked=False)
+    assert "1 of 2 pictures (first c.png) have more than 8 bits, as none in training has" in capsys.readouterr().err
+    tell(read(place, "test"), "plate test", PictureReader(4095), all_masked=False)
+    assert capsys.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize(
     ("names", "told"),
     [
