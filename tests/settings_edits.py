@@ -160,6 +160,7 @@ ALONE = {
     "num_workers",
     "recompute",
     "pro_eval",
+    "picture_depth",
     "tensorboard",
     "wandb",
 }
