@@ -117,11 +117,12 @@ lr_decay_milestones: list[Positive[int]] = [70, 90]  # [head!=gaussian memory] s
 lr_decay_gamma: Share = 0.33  # [head!=gaussian memory] factor on the learning rate at each milestone
 grad_clip: Positive[float] = 2.0  # [head!=gaussian memory] largest norm of the gradient
 train_window: Positive[int] = 512  # [layout=line] columns of a training window; shorter series are continued to it
-held_out: Fraction = 0.2  # [head!=gaussian memory, timestep_map=nll] last part of a series, kept out for thresholds
+held_out: Fraction = 0.2  # [head!=gaussian memory, timestep_map=nll or pictures] share kept out, for thresholds
 feature_noise: FromZero[float] = 0.0  # [detector=msflow, head!=gaussian memory] noise on features, in their deviations
 
 # Scores
 top_k: Share = 0.03  # share of a picture's pixels, the highest, whose mean is the picture's score
+picture_score: Literal["auto", "mul", "energy"] = "auto"  # [pictures] auto: energy; mvtec, visa by flow: mul
 pro_eval: bool = False  # [pictures] also compute the per-region overlap (PRO), slower
 timestep_map: Literal["auto", "add", "mul", "nll"] = "auto"  # [series] MSFlow's maps or -log p; auto: add or nll
 combine: Literal["mean", "max", "highest", "logs"] = "mean"  # [columns!=colours] columns: as their mean, maximum, ..
@@ -141,8 +142,10 @@ widen: FromZero[int] = 0  # [series] steps by which every labelled interval grow
 drop: list[str] = []  # [series] channels to leave out of the evaluation, such as P-2
 
 # Alarms: what starts one, and when it ends
-threshold: ThresholdRule = "maxima"  # [series] maxima, pot, q0.99: learnt; a number: without contrast, prune, drift
-risk: Positive[float] = 20.0  # [threshold=maxima] alarms per 10,000 normal steps by the fit, before its margin
+threshold: ThresholdRule = "maxima"  # maxima, pot, q0.99: learnt; a number, without contrast, prune and drift
+risk: Positive[float] = (
+    20.0  # [threshold=maxima] alarms per 10,000 normal steps by the fit, before its margin; or pictures
+)
 contrast: Fraction = 0.4  # [series] an alarm rises so far from the median to the maximum of the scored series
 prune: Fraction = 0.05  # [series, causal=False] alarms whose peaks stand out by less than this share are dropped
 release: ShareOrNone = 0.5  # [contrast!=0] share of that way below which an alarm ends

@@ -109,9 +109,14 @@ def _run_all(config: Config) -> None:
             export(run.folder, run.task, run.config)
         evaluate_all(scored)
     else:
+        from evaluation.pictures import picture_threshold, threshold_text
+        from runs.folder import TRAIN_SCORES
+
         print(f"Weights: {weights}")
-        for class_name, metrics in results.items():
-            print(f"{class_name:>12}  {format_metrics(metrics)}")
+        for run in scored:
+            threshold = threshold_text(picture_threshold(run.folder / TRAIN_SCORES, run.config))
+            metrics = format_metrics(results[run.task.class_name])
+            print(f"{run.task.class_name:>12}  {metrics}  threshold {threshold}")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -32,7 +32,15 @@ def mul_score_map(logp: list[Tensor], size: tuple[int, int]) -> Tensor:
     return _picture_max(p) - p
 
 
-def picture_scores(mul_map: Tensor, top_k: float) -> Tensor:
-    """One score per picture: the mean of the highest `top_k` share of its "mul" map. (B, H, W) -> (B,)."""
-    pixels = mul_map.flatten(1)
+def energy_score_map(logp: list[Tensor], size: tuple[int, int]) -> Tensor:
+    """Energies -log p summed over the levels: unlike "add" and "mul" alike from picture to picture.
+
+    score = sum_l resize(-logp_l). Log-likelihood maps (B, H_l, W_l) -> (B, H, W).
+    """
+    return torch.stack([_resize(-level, size) for level in logp]).sum(dim=0)
+
+
+def picture_scores(score_map: Tensor, top_k: float) -> Tensor:
+    """One score per picture: the mean of the highest `top_k` share of its map, "mul" for MSFlow. (B, H, W) -> (B,)."""
+    pixels = score_map.flatten(1)
     return pixels.topk(max(1, int(pixels.shape[1] * top_k)), dim=1).values.mean(dim=1)

@@ -59,6 +59,7 @@ class Run:
     device: torch.device
     detector: Detector | PictureDetector
     steps: dict[str, pd.Timedelta]
+    checkpoint: Path | None = None  # that it was loaded from
     way: Way = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,6 +76,8 @@ class Run:
     def facts(self) -> dict[str, Any]:
         """What config.json says beside the settings: how the run came about."""
         told = {"class_name": self.task.class_name, "weights": self.detector.weights}
+        if self.task.kind == "pictures" and self.checkpoint is not None:
+            told["checkpoint"] = self.checkpoint.name
         return {**told, **self.detector.facts(), **self._made_with}
 
     @cached_property

@@ -86,6 +86,7 @@ class Config:
     held_out: float
     feature_noise: float
     top_k: float
+    picture_score: Literal["auto", "mul", "energy"]
     pro_eval: bool
     timestep_map: Literal["auto", "add", "mul", "nll"]
     combine: Literal["mean", "max", "highest", "logs"]

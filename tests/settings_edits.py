@@ -159,6 +159,7 @@ ALONE = {
     "device",
     "num_workers",
     "recompute",
+    "picture_score",
     "pro_eval",
     "tensorboard",
     "wandb",

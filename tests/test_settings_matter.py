@@ -221,6 +221,15 @@ def test_pro_eval(place: Place) -> None:
     assert {Path(name).parts[3] for name in both.files} == {"bolt", "nut"}
 
 
+def test_picture_score(place: Place) -> None:
+    pictures = edited(place.text, dataset="mvtec", data_path=str(place.folder / "pictures"), class_names=["nut"])
+    by_mul = outcome(pictures, place.folder / "by_mul")
+    by_energy = outcome(edited(pictures, picture_score="energy"), place.folder / "by_energy")
+    assert by_mul.code == by_energy.code == 0
+    differing = {name for name in by_energy.scores if by_mul.scores.get(name) != by_energy.scores[name]}
+    assert differing == {"anomaly_score.npy", "anomaly_score_map_energy.npy"}
+
+
 # Loggers
 
 
