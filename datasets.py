@@ -175,6 +175,10 @@ class PictureTask:
         """ImageNet's mean and standard deviation: what the extractor was trained on."""
         return IMAGENET_MEAN, IMAGENET_STD
 
+    def reading(self, files: list[PictureFile]) -> "PictureTask":
+        """The same class with these files in place of every split's: new ones, to be read as those that were learnt."""
+        return replace(self, read=lambda folder, class_name, split: files)
+
     def pictures(self, config: Any, split: str, mean: Colours, std: Colours) -> PictureDataset:
         """The pictures of a split, train or test. Raises InputError where there are none, or a mask is missing."""
         files = self.read(self.folder, self.class_name, split)

@@ -38,7 +38,9 @@ class_names: Some[Word] = ["all"]  # mvtec, visa, tsb-nasa: one model each; othe
 detector: DetectorName = "msflow"  # what learns and scores: msflow; series: usad, tranad, omnianomaly, statistics, pca
 mode: Literal["all", "train", "test", "score"] = "all"  # train, test or both; score: new data by the detector of `run`
 run: str = ""  # [mode=score] folder of the run whose detector, settings and thresholds score what is in data_path
-follow: bool = False  # [mode=score] go on scoring as the csv of data_path grows; data_path - is the standard input
+follow: bool = (
+    False  # [mode=score, series] go on scoring as the csv of data_path grows; data_path - is the standard input
+)
 eval_ckpt: str = ""  # [mode=all test] checkpoint to test, the original MSFlow's included; empty: last.pt of the run
 resume: bool = False  # [mode=all train, head!=gaussian memory] continue a stopped training at its last checkpoint
 work_dir: Word = "work_dirs"  # folder for everything a run writes
@@ -131,6 +133,7 @@ levels: Levels = [1, 2, 3]  # [timestep_map=nll] pyramid levels whose scores are
 calibration: Literal["none", "center", "quantile"] = "none"  # [timestep_map=nll] by median (and 99 %) of training
 smooth: Positive[int] = 1  # [timestep_map=nll] steps of the moving mean over the time-step scores
 trailing: bool = False  # [timestep_map=nll] moving mean over the steps before only: alarms later, but no look ahead
+deep_maps: bool = False  # [mode=score, pictures] write the maps of new pictures as PNG of 16 bits too
 vis_top_k: FromZero[int] = 10  # [series] heat maps to draw, of the channels with the highest scores
 save_npy: bool = False  # [series] keep timestep_scores.npy and timestep_labels.npy beside the score maps
 

@@ -3,6 +3,7 @@
     python main.py --config configs/sample.py        synthetic telemetry, about a minute, nothing to download
     python main.py --config configs/telemetry.py --data-path plant.csv      tables of your own: alarms and a report
     python main.py --mode score --run work_dirs/.. --data-path november.csv     new data by what was learnt
+    python main.py --mode score --run work_dirs/.. --data-path new.png         a picture: good or bad, and where
     python main.py                                   what default.py says: SMAP, the reference recipe
     python main.py --mode test --eval-ckpt FILE      score with a checkpoint, the original MSFlow's included
     python main.py --resume                          continue a stopped training
@@ -49,9 +50,13 @@ def run(argv: list[str] | None) -> None:
 
 def _recorded(folder: str) -> dict[str, Any]:
     """The settings of the run that scores new data: what is new about them is which data."""
+    from datasets import DATASETS
+
     if not folder:
         raise InputError("--mode score: which run is to score? Set --run to its folder in work_dirs/.")
-    return vars(recorded_config(Path(folder) / "config.json")) | {"dataset": "table", "class_names": ("all",)}
+    recorded = recorded_config(Path(folder) / "config.json")
+    new = {"data_path": ""} if DATASETS[recorded.dataset].kind == "pictures" else {"dataset": "table"}
+    return vars(recorded) | {"class_names": ("all",), **new}
 
 
 def _score(config: Config) -> None:
@@ -61,6 +66,11 @@ def _score(config: Config) -> None:
     from serving.follow import follow
 
     fitted = load(config.run, config)
+    if DATASETS[config.dataset].kind == "pictures":
+        if not config.data_path:
+            raise InputError("--mode score: which pictures? Set --data-path to a picture or a folder.")
+        fitted.score_files(Path(config.data_path))
+        return
     if config.follow:
         follow(fitted, config.data_path)
         return

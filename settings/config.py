@@ -95,6 +95,7 @@ class Config:
     calibration: Literal["none", "center", "quantile"]
     smooth: int
     trailing: bool
+    deep_maps: bool
     vis_top_k: int
     save_npy: bool
     duplicate_rows: Literal["last", "first", "union"]

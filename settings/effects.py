@@ -66,7 +66,7 @@ def picture_score_name(config: Config) -> str:
     """The map whose highest places are the score of a picture: MSFlow's mul, or the energy.
 
     `mul` is relative to the likeliest place of the same picture, so that no threshold parts the good from the bad; it
-    is what was published, and what MSFlow's own data sets are scored by with its flow. Channels drawn as pictures have it.
+    is what was published, and how its own data sets are scored with the flow. Channels drawn as pictures have it too.
     """
     data = registry_of(read_settings()["dataset"])[config.dataset]
     if data.kind != "pictures":

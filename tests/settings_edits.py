@@ -160,6 +160,7 @@ ALONE = {
     "num_workers",
     "recompute",
     "picture_score",
+    "deep_maps",
     "pro_eval",
     "tensorboard",
     "wandb",
