@@ -19,6 +19,7 @@ import pandas as pd
 from data.labels import LabelRules
 from data.pictures import Colours, PictureDataset, PictureFile, Sample, read_mvtec, read_visa
 from data.sample import write_sample
+from data.sample_pictures import write_sample_pictures
 from data.source import ALL, MEASURED, ChosenColumns, Labels, SeriesSource
 from data.table.format import TableFormat
 from data.table.source import TableSource
@@ -286,13 +287,19 @@ def _class_name(source: SeriesSource, channels: list[str]) -> str:
 class PictureData:
     """A data set of pictures, a detector for every class; `read` lists the files of a folder, class and split.
 
-    `published`: data/download.py knows where to get it.
+    `published`: data/download.py knows where to get it. `make` writes its folder in data/ where there is none.
     """
 
     kind = "pictures"
 
-    def __init__(self, name: str, read: Callable[[Path, str, str], list[PictureFile]], published: bool = False) -> None:
-        self.name, self.read, self.published = name, read, published
+    def __init__(
+        self,
+        name: str,
+        read: Callable[[Path, str, str], list[PictureFile]],
+        published: bool = False,
+        make: Callable[[Path], None] | None = None,
+    ) -> None:
+        self.name, self.read, self.published, self.make = name, read, published, make
 
     def tasks(self, config: Any) -> list[PictureTask]:
         """One task for each chosen class; `all`: every class that has training pictures.
@@ -300,6 +307,8 @@ class PictureData:
         Raises InputError where the folder or a class is missing.
         """
         folder = Path(config.data_path or f"data/{self.name}")
+        if self.make and not folder.exists():
+            self.make(folder)
         if not folder.is_dir():
             get = f"Get the data: python -m data.download {self.name}, or by hand as data/README.md says; then set"
             raise InputError(
@@ -332,3 +341,4 @@ DATASETS.register(
 DATASETS.register("table", TableData(TableSource))
 DATASETS.register("mvtec", PictureData("mvtec", read_mvtec, published=True))
 DATASETS.register("visa", PictureData("visa", read_visa, published=True))
+DATASETS.register("sample_pictures", PictureData("sample_pictures", read_mvtec, make=write_sample_pictures))

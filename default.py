@@ -32,15 +32,13 @@ from settings.types import (
 )
 
 # What to run
-dataset: DatasetName = "smap"  # smap, msl, tsb-nasa, sample (synthetic telemetry), table (your own), mvtec or visa
+dataset: DatasetName = "smap"  # smap, msl, tsb-nasa, sample, table (your own), mvtec, visa or sample_pictures
 data_path: str = ""  # file or folder of the data; empty: the data set's own folder in data/ (SMAP, MSL: else ./1)
-class_names: Some[Word] = ["all"]  # mvtec, visa, tsb-nasa: one model each; other series: channels, one model for all
+class_names: Some[Word] = ["all"]  # pictures, tsb-nasa: one model each; other series: channels, one model for all
 detector: DetectorName = "msflow"  # what learns and scores: msflow; series: usad, tranad, omnianomaly, statistics, pca
 mode: Literal["all", "train", "test", "score"] = "all"  # train, test or both; score: new data by the detector of `run`
 run: str = ""  # [mode=score] folder of the run whose detector, settings and thresholds score what is in data_path
-follow: bool = (
-    False  # [mode=score, series] go on scoring as the csv of data_path grows; data_path - is the standard input
-)
+follow: bool = False  # [mode=score, series] go on as the csv of data_path grows; data_path - is the standard input
 eval_ckpt: str = ""  # [mode=all test] checkpoint to test, the original MSFlow's included; empty: last.pt of the run
 resume: bool = False  # [mode=all train, head!=gaussian memory] continue a stopped training at its last checkpoint
 work_dir: Word = "work_dirs"  # folder for everything a run writes
@@ -146,9 +144,7 @@ drop: list[str] = []  # [series] channels to leave out of the evaluation, such a
 
 # Alarms: what starts one, and when it ends
 threshold: ThresholdRule = "maxima"  # maxima, pot, q0.99: learnt; a number, without contrast, prune and drift
-risk: Positive[float] = (
-    20.0  # [threshold=maxima] alarms per 10,000 normal steps by the fit, before its margin; or pictures
-)
+risk: Positive[float] = 20.0  # [threshold=maxima] alarms per 10,000 steps by the fit, or good pictures above it
 contrast: Fraction = 0.4  # [series] an alarm rises so far from the median to the maximum of the scored series
 prune: Fraction = 0.05  # [series, causal=False] alarms whose peaks stand out by less than this share are dropped
 release: ShareOrNone = 0.5  # [contrast!=0] share of that way below which an alarm ends

@@ -12,12 +12,14 @@ RED = np.array((255, 40, 30))  # of the cover and of the frame: pale colours wou
 
 
 def heat_of(score_map: NDArray[np.floating], size: tuple[int, int], threshold: float | None) -> NDArray[np.float32]:
-    """A map (H, W) in the size of the picture, width and height, 0 to 1: half where it is the threshold.
+    """A map (H, W) in the size of the picture, width and height, from 0 to 1: m / (m + threshold).
 
-    Without a threshold 1 is its peak.
+    It is a half where the map is the threshold, and never full, so that much above it differs still from very much. A
+    map without a threshold is compared with half of its peak.
     """
-    full = 2 * threshold if threshold else float(score_map.max())
-    return (resized(score_map, size) / max(full, 1e-12)).clip(0, 1)
+    usual = threshold if threshold and threshold > 0 else float(score_map.max()) / 2
+    values = resized(score_map, size).clip(0, None)
+    return values / (values + max(usual, 1e-12))
 
 
 def resized(score_map: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.float32]:
