@@ -82,6 +82,7 @@ img_std: PerColour[Positive[float]] | Literal["auto"] = "auto"  # per colour; au
 extractor: Word = "wide_resnet50_2"  # [detector=msflow] resnet18, 34 or 50, resnext50_32x4d, wide_.., or any of timm's
 weights: Word = "auto"  # [detector=msflow] imagenet, random, or a .pth / .safetensors file; auto: imagenet, else random
 feature_cache: bool = True  # [timestep_map=add mul] keep features in the run's folder (7 MB a picture of 512x512)
+keep_features: bool = False  # [pictures, feature_cache=True] keep them after the run, for the next one
 pool_type: Literal["avg", "max", "none"] = "avg"  # [detector=msflow] 3x3 pooling of the pyramid, stride 2
 head: DensityName = "flow"  # [detector=msflow] density of the features: flow; untrained: gaussian, memory
 condition: Literal["position", "channel", "both", "none"] = "position"  # [head=flow] told beside the features

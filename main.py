@@ -109,6 +109,7 @@ def _run_all(config: Config) -> None:
             scores_folder, results[task.class_name] = test(current)
             scored.append(ScoredRun(scores_folder, current.config, task))
             print(f"Scores: {scores_folder}")
+        current.tidy()
     if not distributed.is_writer() or not results:
         return
     if data.kind == "series":

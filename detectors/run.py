@@ -21,7 +21,8 @@ from detectors.loop import LAST, Course
 from detectors.pictures import PictureWay
 from detectors.series import SeriesWay
 from models.checkpoints import read_checkpoint
-from runs.folder import CONFIG_FILE, TRAIN_SCORES, run_folder
+from runs.folder import CONFIG_FILE, FEATURES, TRAIN_SCORES, run_folder
+from runtime import distributed
 from runtime.errors import InputError
 from runtime.files import make_folder
 from settings.config import Config
@@ -73,6 +74,11 @@ class Run:
         """The content of a checkpoint: the detector's, and what it was trained on."""
         steps = {channel: step.as_unit("ns").value for channel, step in self.steps.items()}
         return {**self.detector.state(), "channels": self.detector.channels, "columns": self.known, "steps_ns": steps}
+
+    def tidy(self) -> None:
+        """Remove the features of pictures at the end of a run, unless they are to be kept: they outweigh all else."""
+        if self.task.kind == "pictures" and not self.config.keep_features and distributed.is_writer():
+            shutil.rmtree(self.folder / FEATURES, ignore_errors=True)
 
     def facts(self) -> dict[str, Any]:
         """What config.json says beside the settings: how the run came about."""

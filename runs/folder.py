@@ -12,6 +12,7 @@ from settings.load import recorded_config
 
 CONFIG_FILE = "config.json"
 TRAIN_SCORES = "train"  # folder beside the scores of the test split with those of the training split
+FEATURES = "features"  # folder with what the extractor made of the pictures of each split
 MAP_NAMES = ("add", "mul")
 ENERGY = "energy"  # the map beside them of pictures that are scored by it
 LEVEL_MAPS = "maps"  # folder with one file per channel: its scores by row, for MSFlow time scale and level, (rows, T)

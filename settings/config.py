@@ -52,6 +52,7 @@ class Config:
     extractor: str
     weights: str
     feature_cache: bool
+    keep_features: bool
     pool_type: Literal["avg", "max", "none"]
     head: str
     condition: Literal["position", "channel", "both", "none"]

@@ -147,6 +147,7 @@ EDITS: dict[str, tuple[typing.Any, tuple[str, ...]]] = {
 ALONE = {
     "detector",
     "feature_cache",
+    "keep_features",
     "max_columns",
     "eval_ckpt",
     "run",

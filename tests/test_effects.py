@@ -38,6 +38,7 @@ FREE = {
         "meta_epochs",
         "top_k",
         "picture_score",
+        "keep_features",
         "deep_maps",
         "pro_eval",
         "vis_top_k",

@@ -29,7 +29,7 @@ def many(tmp_path: Path) -> Path:
 
 
 def of_head(many: Path, head: str) -> Result:
-    result = run("mvtec", many.parent, "--head", head)
+    result = run("mvtec", many.parent, "--head", head, "--keep-features")
     assert result.code == 0, result.err
     return Result(0, result.out, result.err, next(Path("work").glob(f"*_{head}")).resolve() / "mvtec")
 
@@ -120,3 +120,14 @@ def test_best_checkpoints_are_said_to_be_chosen_by_the_test(tile: Path) -> None:
     again = run("mvtec", tile.parent, *ONE_EPOCH, "--mode", "test", "--eval-ckpt", best)
     assert "best_detection.pt was chosen by the test pictures" in again.err
     assert '"checkpoint": "best_detection.pt"' in (result.folder / "tile" / "scores" / "config.json").read_text()
+
+
+def test_a_run_leaves_little_and_keeps_the_features_where_it_is_told_to(many: Path) -> None:
+    result = run("mvtec", many.parent, *ONE_EPOCH)
+    assert not (result.folder / "tile" / "features").exists()
+    scores = list((result.folder / "tile" / "scores").glob("anomaly_score_map_*.npy"))
+    assert sum(path.stat().st_size for path in scores) == pytest.approx(2 * 6 * 64 * 64 * 2, rel=0.01)
+    again = run("mvtec", many.parent, *ONE_EPOCH, "--keep-features")
+    assert {path.name for path in (again.folder / "tile" / "features").iterdir()} == {"train", "test"}
+    kept = [np.load(r.folder / "tile" / "scores" / "anomaly_score.npy") for r in (result, again)]
+    np.testing.assert_array_equal(*kept)

@@ -230,6 +230,25 @@ def test_picture_score(place: Place) -> None:
     assert differing == {"anomaly_score.npy", "anomaly_score_map_energy.npy"}
 
 
+def test_keep_features(place: Place) -> None:
+    text = edited(place.text, dataset="mvtec", data_path=str(place.folder / "pictures"), class_names=["nut"])
+    removed = outcome(edited(text, meta_epochs=1), place.folder / "features removed")
+    kept = outcome(edited(text, meta_epochs=1, keep_features=True), place.folder / "features kept")
+    assert [name for name in removed.files if "features" in name] == []
+    assert len([name for name in kept.files if "features" in name]) == 8
+    assert removed.scores == kept.scores
+
+
+def test_deep_maps(place: Place) -> None:
+    text = edited(place.text, dataset="mvtec", data_path=str(place.folder / "pictures"), class_names=["nut"])
+    assert outcome(edited(text, meta_epochs=1), place.folder / "to_score").code == 0
+    (last,) = (place.folder / "to_score").rglob("last.pt")
+    flags = ["--mode", "score", "--run", str(last.parent), "--data-path", str(place.folder / "pictures" / "bolt")]
+    for more in ([], ["--deep-maps"]):
+        assert main.main([*flags, *more]) == 0
+        assert (last.parent / "scored" / "bolt" / "deep_maps").is_dir() == bool(more)
+
+
 # Loggers
 
 

@@ -25,6 +25,7 @@ from detectors.msflow.pyramids import deviation, noisy, share_of_batch
 from models.densities.base import Batch, Density
 from models.extractors import Extractor
 from models.flows import make_pool
+from runs.folder import FEATURES
 from runtime import distributed
 from runtime.arrays import ArrayFile
 from runtime.errors import InputError
@@ -46,7 +47,7 @@ class Features:
         self.model, self.pictures = model, pictures
         self._kept: list[ArrayFile] | None = None
         if model.config.feature_cache:
-            place = folder / "features" / split
+            place = folder / FEATURES / split
             made_from = _made_from(model, pictures)
             with distributed.writer_first():
                 self._kept = _open(place, made_from)
@@ -158,14 +159,22 @@ class _ChannelLevels(Sequence):
 
 
 class PictureBatches:
-    """The features of training pictures `numbers` as batches, prepared for a density, with noise (TrainingPyramids)."""
+    """Features of training pictures, all or `numbers`, as batches, prepared for a density, with noise.
+
+    The noise is that of TrainingPyramids.
+    """
 
     def __init__(
-        self, features: Features, numbers: Sequence[int], density: Density, batch_size: int, noise: float
+        self,
+        features: Features,
+        density: Density,
+        batch_size: int,
+        noise: float,
+        numbers: Sequence[int] | None = None,
     ) -> None:
         self.features, self.density, self.batch_size, self.noise = features, density, batch_size, noise
-        self._numbers = torch.tensor(numbers)
-        self.num_batches = math.ceil(len(numbers) / batch_size)
+        self._numbers = torch.arange(len(features)) if numbers is None else torch.tensor(numbers)
+        self.num_batches = math.ceil(len(self._numbers) / batch_size)
         self._deviation = self._deviations() if noise else []
 
     def _deviations(self) -> list[Tensor]:

@@ -54,7 +54,7 @@ class PictureMSFlow(Model):
             self.density.fit(train.by_channel(numbers), self.config.seed, origins)
         if self.density.trained is not None:
             config = self.config
-            batches = PictureBatches(train, numbers, self.density, config.batch_size, config.feature_noise)
+            batches = PictureBatches(train, self.density, config.batch_size, config.feature_noise, numbers)
             course.train(self.density.trained, batches, evaluate)
 
     def _left_out(self, train: Features) -> list[int]:
