@@ -160,7 +160,7 @@ causal: bool = False  # [series] alarms that look at no later score, as a stream
 vus_window: FromZero[int] | Literal["auto"] = 100  # [series] largest window of VUS, in steps; auto: the period, or 125
 bootstrap: FromZero[int] = 1000  # [series] resamples of the channels behind the confidence intervals; 0: none
 point_adjust: bool = False  # [series] also print the point-adjusted F1, beside that of the random score
-report: bool = True  # [series] write pictures, report.html and metrics.json beside the scores
+report: bool = True  # write pictures, report.html and metrics.json beside the scores
 
 # Logging, beside log.jsonl
 tensorboard: bool = False  # [head!=gaussian memory] write TensorBoard events (needs the extra tensorboard)

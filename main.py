@@ -91,7 +91,6 @@ def _run_all(config: Config) -> None:
     from detectors.loop import LAST
     from detectors.run import open_run
     from detectors.scoring import test
-    from metrics.pictures import format_metrics
     from runs.folder import config_of
     from runs.scores import ScoredRun
     from train import train
@@ -120,14 +119,24 @@ def _run_all(config: Config) -> None:
             export(run.folder, run.task, run.config)
         evaluate_all(scored)
     else:
-        from evaluation.pictures import picture_threshold, threshold_text
-        from runs.folder import TRAIN_SCORES
+        _judge_pictures(scored, results, weights)
 
-        print(f"Weights: {weights}")
-        for run in scored:
-            threshold = threshold_text(picture_threshold(run.folder / TRAIN_SCORES, run.config))
-            metrics = format_metrics(results[run.task.class_name])
-            print(f"{run.task.class_name:>12}  {metrics}  threshold {threshold}")
+
+def _judge_pictures(scored: list[Any], results: dict[str, Any], weights: str) -> None:
+    """Judge the scored classes of pictures, and say how good the detectors are."""
+    from evaluation.picture_report import judge_class, judge_classes
+    from evaluation.pictures import threshold_text
+    from metrics.pictures import format_metrics
+
+    print(f"Weights: {weights}")
+    classes = [judge_class(run.task.class_name, run.folder, run.config, results[run.task.class_name]) for run in scored]
+    page = judge_classes(scored[0].folder.parents[1], scored[0].config.dataset, classes)
+    pages = [page] if page else [judged.folder / "report.html" for judged in classes if judged.config.report]
+    for place in pages:
+        print(f"Report: {place}")
+    for judged in classes:
+        metrics = format_metrics(results[judged.name])
+        print(f"{judged.name:>12}  {metrics}  threshold {threshold_text(judged.threshold)}")
 
 
 def main(argv: list[str] | None = None) -> int:

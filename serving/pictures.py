@@ -13,8 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from data.pictures import PictureDataset, PictureFile
+from data.pictures import PictureFile
 from detectors.run import Run
+from evaluation.picture_report import as_shown, picture_view, score_report
 from evaluation.pictures import (
     BAD,
     COLUMNS,
@@ -100,22 +101,26 @@ class FittedPictures:
         """
         files = _pictures_at(path)
         name = path.stem if path.is_file() else path.resolve().name
-        folder, found, unreadable = self.folder / "scored" / file_name(name), [], []
+        folder, found, unreadable, views = self.folder / "scored" / file_name(name), [], [], []
         names = _names(files, path)
         with atomic_folder(folder) as temporary:
-            for file, name in zip(files, names, strict=True):
+            for file, drawn in zip(files, names, strict=True):
                 try:
                     one = self._judged(file, str(file))
                 except InputError as error:
                     unreadable.append(str(error))
                     continue
-                self._write(one, temporary, name)
+                self._write(one, temporary, drawn)
                 found.append(one.verdict)
+                if self.config.report:
+                    views.append(picture_view(file, _below(file, path), one.verdict, one.score_map))
                 print(_line(one.verdict))
             if not found:
                 more = f" So are {len(unreadable) - 1} more." if len(unreadable) > 1 else ""
                 raise InputError(f"{unreadable[0]}{more}")
             write_verdicts(temporary / "scores.csv", found)
+            if views:
+                score_report(temporary, f"{self._run.task.class_name}: {name}", views, self.threshold)
         for message in unreadable:
             warn(message)
         self._summary(found, len(unreadable), folder)
@@ -127,6 +132,8 @@ class FittedPictures:
         left_out = f", not readable: {unreadable}" if unreadable else ""
         print(f"Pictures: {len(found)}{says}{left_out}. Threshold: {threshold_text(self.threshold)}")
         print(f"Scores: {folder / 'scores.csv'}  Overlays: {folder / 'overlays'}  Maps: {folder / 'maps'}")
+        if self.config.report:
+            print(f"Report: {folder / 'report.html'}")
 
     def _judged_all(self, pictures: Picture | Sequence[Picture]) -> Iterator[JudgedPicture]:
         several = [pictures] if isinstance(pictures, str | Path | Image.Image | np.ndarray) else list(pictures)
@@ -160,12 +167,6 @@ class FittedPictures:
             deep_picture(one.score_map, shown_size(one.path)).save(folder / "deep_maps" / f"{name}.png")
 
 
-def as_shown(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A picture (H, W, 3) as it was learnt from, in its own `size`, width and height."""
-    dataset = PictureDataset([PictureFile(path)], size[::-1], (0.0,) * 3, (1.0,) * 3)
-    return (dataset[0][0].transpose(1, 2, 0) * 255).clip(0, 255).round().astype(np.uint8)
-
-
 def _line(verdict: PictureVerdict) -> str:
     told = f"{verdict.verdict or 'score':>5} {verdict.score:9.4g}"
     if verdict.threshold:
@@ -190,10 +191,15 @@ def _pictures_at(path: Path) -> list[Path]:
     return pictures
 
 
+def _below(file: Path, root: Path) -> str:
+    """The name of a file, below the folder that was given where it was one."""
+    return file.name if file == root else str(file.relative_to(root))
+
+
 def _names(files: list[Path], root: Path) -> list[str]:
     """A name for what is drawn of each file: its stem, with its folder and ending where two have the same."""
     stems = Counter(file.stem.lower() for file in files)
-    told = [file.stem if stems[file.stem.lower()] == 1 else str(file.relative_to(root)) for file in files]
+    told = [file.stem if stems[file.stem.lower()] == 1 else _below(file, root) for file in files]
     return [file_name(name) for name in told]
 
 

@@ -218,7 +218,7 @@ def test_pro_eval(place: Place) -> None:
     assert without.scores == with_pro.scores, "it only evaluates more"
     # for pictures, `all` stands for every class with a model each
     both = outcome(edited(pictures, meta_epochs=1), place.folder / "both")
-    assert {Path(name).parts[3] for name in both.files} == {"bolt", "nut"}
+    assert {Path(name).parts[3] for name in both.files} == {"bolt", "nut", "metrics.json"}
 
 
 def test_picture_score(place: Place) -> None:
