@@ -131,7 +131,7 @@ def _judge_pictures(scored: list[Any], results: dict[str, Any], weights: str) ->
     print(f"Weights: {weights}")
     classes = [judge_class(run.task.class_name, run.folder, run.config, results[run.task.class_name]) for run in scored]
     page = judge_classes(scored[0].folder.parents[1], scored[0].config.dataset, classes)
-    pages = [page] if page else [judged.folder / "report.html" for judged in classes if judged.config.report]
+    pages = [page] if page else [judged.folder / "report.html" for judged in classes if judged.has_page]
     for place in pages:
         print(f"Report: {place}")
     for judged in classes:

@@ -30,12 +30,12 @@ class PictureWay:
         self.config, self.task, self.detector = config, task, detector
         self.splits: tuple[str, ...] = task.splits
         self.map_names: tuple[str, ...] = MAP_NAMES
-        self.map_type = np.float32
+        self.map_type, self.located_by = np.float32, "add"
         if task.kind == "pictures":
-            self.splits = (*task.splits, "train")
+            self.splits = tuple(dict.fromkeys((*task.splits, "train")))
             self.map_type = np.float16
             if picture_score_name(config) == ENERGY:
-                self.map_names = (*MAP_NAMES, ENERGY)
+                self.map_names, self.located_by = (*MAP_NAMES, ENERGY), ENERGY
 
     def _pictures(self, split: str) -> Pictures:
         return self.task.pictures(self.config, split, *self.detector.normalisation())
@@ -58,9 +58,9 @@ class PictureWay:
 
     def _evaluated(self, pictures: PictureDataset, opened: Any) -> PictureMetrics:
         """Picture metrics of the detector as it is."""
-        maps = {name: np.empty((len(pictures), *self.config.input_size), self.map_type) for name in ("add",)}
-        scores = self.detector.score(opened, list(range(len(pictures))), maps)
-        return self._metrics(pictures, scores, maps["add"])
+        score_maps = np.empty((len(pictures), *self.config.input_size), self.map_type)
+        scores = self.detector.score(opened, list(range(len(pictures))), {self.located_by: score_maps})
+        return self._metrics(pictures, scores, score_maps)
 
     def _metrics(
         self, pictures: PictureDataset, scores: dict[int, float], score_maps: NDArray[np.floating]
@@ -84,7 +84,7 @@ class PictureWay:
         if not self.task.has_masks:
             return write_samples(folder, pictures.filenames, pictures.channels, pictures.labels, scores), {}
         told = write_samples(folder, pictures.filenames, None, pictures.labels, scores)
-        score_maps = np.load(map_file(folder, "add"), mmap_mode="r", allow_pickle=False)
+        score_maps = np.load(map_file(folder, self.located_by), mmap_mode="r", allow_pickle=False)
         return told, self._metrics(pictures, scores, score_maps)
 
     def _write_held_out(self, pictures: Pictures, folder: Path) -> dict[str, Any]:

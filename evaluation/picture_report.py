@@ -35,7 +35,7 @@ from settings.effects import picture_score_name
 DEFINITIONS = {
     "detection": "ROC AUC of the pictures' scores: how often a defective picture scores higher than a good one.",
     "average precision": "Sum of precision times gain in recall over all thresholds, over the pictures.",
-    "localisation": "ROC AUC over all pixels of the map add, against the masks.",
+    "localisation": "ROC AUC over all pixels against the masks: of the energy map, or of add where mul is the score.",
     "pro": "Per-region overlap up to a false positive rate of 0.3: every defect weighs the same, whatever its size.",
     "threshold": "Learnt from good training pictures that the detector had not seen; never from the test pictures.",
     "found": "Defective pictures judged bad.",
@@ -56,12 +56,18 @@ class JudgedClass:
     metrics: dict[str, Any]
     verdicts: list[PictureVerdict]
 
+    @property
+    def has_page(self) -> bool:
+        """Whether there is a report of it."""
+        return self.config.report and bool(self.verdicts)
+
 
 def judge_class(name: str, folder: Path, config: Config, measured: dict[str, float | None]) -> JudgedClass:
     """Judge the score files of a class: scores.csv, metrics.json and, where the settings say so, report.html."""
     threshold = picture_threshold(folder / TRAIN_SCORES, config)
-    verdicts = list(read_verdicts(folder, config, threshold))
-    facts = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    facts = json.loads((folder / TRAIN_SCORES / CONFIG_FILE).read_text(encoding="utf-8"))
+    tested = (folder / CONFIG_FILE).is_file()  # good pictures alone have no test
+    verdicts = list(read_verdicts(folder, config, threshold)) if tested else []
     metrics = _metrics(verdicts, threshold, measured) | {
         "definitions": DEFINITIONS,
         "checkpoint": facts.get("checkpoint", ""),
@@ -69,10 +75,11 @@ def judge_class(name: str, folder: Path, config: Config, measured: dict[str, flo
         "settings": {key: getattr(config, key) for key in ("threshold", "risk", "top_k")}
         | {"picture_score": picture_score_name(config)},
     }
-    write_verdicts(folder / "scores.csv", verdicts, labelled=True)
-    _write_json(folder / "metrics.json", metrics)
     judged = JudgedClass(name, folder, config, threshold, metrics, verdicts)
-    if config.report:
+    _write_json(folder / "metrics.json", metrics)
+    if tested:
+        write_verdicts(folder / "scores.csv", verdicts, labelled=True)
+    if judged.has_page:
         write_picture_report(folder, _report(judged, facts))
     return judged
 
@@ -98,7 +105,8 @@ def judge_classes(folder: Path, dataset: str, classes: Sequence[JudgedClass]) ->
     totals = [sum(judged.metrics[name] or 0 for judged in classes) for name in counted]
     rows.append(["mean", *mean.values(), None, *totals])
     columns = ["class", *(SHOWN.get(name, name) for name in names), "threshold", *counted]
-    links = [f"{judged.folder.parent.name}/{judged.folder.name}/report.html" for judged in classes]
+    pages = [f"{judged.folder.parent.name}/{judged.folder.name}/report.html" for judged in classes]
+    links = [page if judged.has_page else "" for page, judged in zip(pages, classes, strict=True)]
     _write_json(folder / "metrics.json", {"mean": mean, "classes": by_class, "definitions": DEFINITIONS})
     if not classes[0].config.report:
         return None
@@ -121,11 +129,13 @@ def score_report(folder: Path, title: str, views: list[PictureView], threshold: 
     return write_picture_report(folder, PictureReport(title, said, summary, shown, left_out))
 
 
-def picture_view(path: Path, name: str, verdict: PictureVerdict, score_map: NDArray[np.floating]) -> PictureView:
-    """A picture as the page shows it, small."""
+def picture_view(
+    path: Path, name: str, verdict: PictureVerdict, score_map: NDArray[np.floating], *depth: float | None
+) -> PictureView:
+    """A picture as the page shows it, small; `depth` as in `as_shown`."""
     size = shown_size(path)
     small = thumbnail_size(size)
-    plain = as_shown(path, small)
+    plain = as_shown(path, small, *depth)
     heat = heat_of(finite(score_map), small, verdict.threshold)
     scale = (small[0] / size[0], small[1] / size[1]) * 2
     box = tuple(round(edge * factor) for edge, factor in zip(verdict.box, scale, strict=True))
@@ -134,9 +144,9 @@ def picture_view(path: Path, name: str, verdict: PictureVerdict, score_map: NDAr
     return PictureView(name, *told, Image.fromarray(plain), over)
 
 
-def as_shown(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A picture (H, W, 3) as it was learnt from, in a `size`, width and height."""
-    dataset = PictureDataset([PictureFile(path)], size[::-1], (0.0,) * 3, (1.0,) * 3)
+def as_shown(path: Path, size: tuple[int, int], *depth: float | None) -> NDArray[np.uint8]:
+    """A picture (H, W, 3) as it was learnt from, in a `size`, width and height; `depth`: of deep ones, the white."""
+    dataset = PictureDataset([PictureFile(path)], size[::-1], (0.0,) * 3, (1.0,) * 3, *depth)
     return (dataset[0][0].transpose(1, 2, 0) * 255).clip(0, 255).round().astype(np.uint8)
 
 
@@ -184,7 +194,11 @@ def _report(judged: JudgedClass, facts: dict[str, Any]) -> PictureReport:
     for number in worst[:MOST]:
         path = Path(verdicts[number].file)
         try:
-            views.append(picture_view(path, f"{path.parent.name}/{path.name}", verdicts[number], maps[number]))
+            name, white = (
+                f"{path.parent.name}/{path.name}",
+                [facts["picture_white"]] if "picture_white" in facts else [],
+            )
+            views.append(picture_view(path, name, verdicts[number], maps[number], *white))
         except (InputError, OSError):  # moved since it was scored: the others are shown
             continue
     known = [verdict for verdict in verdicts if verdict.label >= 0]

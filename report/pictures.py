@@ -176,7 +176,7 @@ def _table(table: KindTable | None, name: str) -> str:
     rows = []
     for place, (first, *cells) in enumerate(table.rows):
         text = html.escape(str(first))
-        if place < len(table.links):
+        if place < len(table.links) and table.links[place]:
             text = f'<a href="{html.escape(table.links[place])}">{text}</a>'
         mean = ' class="mean"' if table.mean and place == len(table.rows) - 1 else ""
         rows.append(f"<tr{mean}><th scope=row>{text}</th>{''.join(map(cell_html, cells))}</tr>")

@@ -68,6 +68,11 @@ class FittedPictures:
         """The folder of the run."""
         return self._run.folder
 
+    @property
+    def _depth(self) -> tuple[float | None, ...]:
+        """What tells, beside mean and deviation, how pictures are to be read."""
+        return self._run.detector.normalisation()[2:]
+
     def score(self, pictures: Picture | Sequence[Picture]) -> pd.DataFrame:
         """One row per picture: file, score, threshold, verdict (good or bad), x0, y0, x1, y1 and peak.
 
@@ -113,7 +118,7 @@ class FittedPictures:
                 self._write(one, temporary, drawn)
                 found.append(one.verdict)
                 if self.config.report:
-                    views.append(picture_view(file, _below(file, path), one.verdict, one.score_map))
+                    views.append(picture_view(file, _below(file, path), one.verdict, one.score_map, *self._depth))
                 print(_line(one.verdict))
             if not found:
                 more = f" So are {len(unreadable) - 1} more." if len(unreadable) > 1 else ""
@@ -156,7 +161,7 @@ class FittedPictures:
         size = shown_size(one.path)
         heat = heat_of(one.score_map, size, self.threshold)
         box = one.verdict.box if one.verdict.bad else None
-        return overlay(as_shown(one.path, size), heat, box), heat_picture(heat)
+        return overlay(as_shown(one.path, size, *self._depth), heat, box), heat_picture(heat)
 
     def _write(self, one: JudgedPicture, folder: Path, name: str) -> None:
         for kind, picture in zip(("overlays", "maps"), self._drawn(one), strict=True):

@@ -13,6 +13,7 @@ from picture_runs import run
 from PIL import Image
 
 import msflow
+from datasets import PictureTask
 from main import main
 from runtime import errors
 from runtime.errors import InputError
@@ -172,3 +173,19 @@ def test_nothing_to_judge_is_one_error(inspected: Path, tmp_path: Path, draw, wo
 def test_arrays_that_are_no_pictures_are_refused(inspected: Path, values: np.ndarray) -> None:
     with pytest.raises(InputError, match="picture 0: .* expected"):
         msflow.load(folder_of(inspected)).score([values])
+
+
+def test_good_pictures_alone_are_enough(tile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test pictures at all: a threshold, and verdicts on new ones."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(PictureTask, "splits", ())
+    shutil.rmtree(tile / "test")
+    result = run("mvtec", tile.parent, "--head", "memory")
+    assert result.code == 0, result.err
+    threshold = float(result.out.rsplit("threshold ", 1)[1])
+    rng = np.random.default_rng(5)
+    found = msflow.load(folder_of(tmp_path)).score(
+        [texture(rng, 64, 64).astype(np.uint8), defect(rng, 64, 64)[0] / 255]
+    )
+    assert set(found["threshold"]) == {threshold}
+    assert found["score"][1] > found["score"][0]

@@ -12,6 +12,9 @@ from scipy import stats
 from detectors.msflow.pictures import every_so_many
 from evaluation.thresholds import learn_of_pictures
 from models.checkpoints import read_checkpoint
+from models.extractors import build_extractor
+from models.flows import make_pool
+from post_process import energy_score_map
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 ONE_EPOCH = ("--meta-epochs", "1")
@@ -66,14 +69,17 @@ def test_a_memory_scores_each_fifth_by_the_other_four(many: Path) -> None:
     levels = [np.load(path) for path in sorted((result.folder / "tile" / "features" / "train").glob("level*.npy"))]
     for number in (0, 7):
         others = [n for n in range(12) if n % 5 != number % 5]
-        total = torch.zeros(64, 64)
+        total = np.zeros((64, 64))
         for place, level in enumerate(levels):
             asked, known = (x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1]) for x in (level[[number]], level[others]))
             nearest = np.square(asked[:, None] - known[None]).sum(axis=2).min(axis=1)
             energy = 0.5 * nearest / level.shape[1] / float(bank[f"unit_{place}"])
-            of_level = torch.from_numpy(energy.reshape(1, 1, *level.shape[2:]))
-            total += torch.nn.functional.interpolate(of_level, (64, 64), mode="bilinear", align_corners=True)[0, 0]
-        expected = total.flatten().sort().values[-int(0.03 * 64 * 64) :].mean()
+            cells = level.shape[2]
+            rows = [
+                np.interp(np.arange(64) * cells / 64, np.arange(cells), row) for row in energy.reshape(cells, cells)
+            ]
+            total += [np.interp(np.arange(64) * cells / 64, np.arange(cells), column) for column in np.array(rows).T]
+        expected = np.sort(total, axis=None)[-int(0.03 * 64 * 64) :].mean()
         assert scores[number] == pytest.approx(float(expected), rel=1e-3)
 
 
@@ -131,3 +137,17 @@ def test_a_run_leaves_little_and_keeps_the_features_where_it_is_told_to(many: Pa
     assert {path.name for path in (again.folder / "tile" / "features").iterdir()} == {"train", "test"}
     kept = [np.load(r.folder / "tile" / "scores" / "anomaly_score.npy") for r in (result, again)]
     np.testing.assert_array_equal(*kept)
+
+
+@pytest.mark.parametrize("place", [(20, 40), (76, 84)])
+def test_energies_lie_where_the_picture_is_odd(place: tuple[int, int]) -> None:
+    """What a dot changes in the features of a network has its middle at the dot, wherever that is."""
+    extractor, pool = build_extractor("resnet18", "random", 0), make_pool("avg", line=False)
+    pictures = torch.zeros(2, 3, 96, 96)
+    pictures[1, :, place[0], place[1]] = 5.0
+    with torch.inference_mode():
+        logp = [-(level[1:] - level[:1]).abs().mean(dim=1) for level in map(pool, extractor(pictures))]
+        energies = energy_score_map(logp[:1], (96, 96))[0]
+    heavy = energies * (energies > energies.max() / 4)
+    middles = [float((heavy.sum(dim=1 - axis) * torch.arange(96)).sum() / heavy.sum()) for axis in (0, 1)]
+    assert middles == pytest.approx(place, abs=2)
