@@ -191,13 +191,11 @@ def _report(judged: JudgedClass, facts: dict[str, Any]) -> PictureReport:
     metrics, verdicts = judged.metrics, judged.verdicts
     worst = sorted(range(len(verdicts)), key=lambda number: -verdicts[number].score)
     maps, views = score_maps(judged.folder, judged.config), []
+    white = [facts["picture_white"]] if "picture_white" in facts else []
     for number in worst[:MOST]:
         path = Path(verdicts[number].file)
         try:
-            name, white = (
-                f"{path.parent.name}/{path.name}",
-                [facts["picture_white"]] if "picture_white" in facts else [],
-            )
+            name = f"{path.parent.name}/{path.name}"
             views.append(picture_view(path, name, verdicts[number], maps[number], *white))
         except (InputError, OSError):  # moved since it was scored: the others are shown
             continue
