@@ -32,7 +32,7 @@ from settings.types import (
 )
 
 # What to run
-dataset: DatasetName = "smap"  # smap, msl, tsb-nasa, sample, table (your own), mvtec, visa or sample_pictures
+dataset: DatasetName = "smap"  # smap, msl, tsb-nasa, mvtec, visa; made up: sample, sample_pictures; own: table, folder
 data_path: str = ""  # file or folder of the data; empty: the data set's own folder in data/ (SMAP, MSL: else ./1)
 class_names: Some[Word] = ["all"]  # pictures, tsb-nasa: one model each; other series: channels, one model for all
 detector: DetectorName = "msflow"  # what learns and scores: msflow; series: usad, tranad, omnianomaly, statistics, pca
@@ -62,6 +62,7 @@ encoding: Word = "auto"  # [dataset=table] of a text file, such as cp1252
 
 # Pictures
 input_size: tuple[Pixels, Pixels] = (512, 512)  # [layout=stretch] height and width in pixels; time runs along the width
+picture_depth: Positive[float] | Literal["auto"] = "auto"  # [pictures] white of 16-bit and float ones; auto: found
 layout: LayoutName = "stretch"  # [detector=msflow] how a channel is drawn: stretch, line, fold, gasf, gadf or mtf
 columns: Some[Word] = ["colours"]  # [timestep_map=nll] names, all or measured (no commands), each alone; or colours
 smap_used_dims: PerColour[FromZero[int]] = [0, 1, 2]  # [series, columns=colours] columns drawn as the three colours

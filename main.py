@@ -104,6 +104,8 @@ def _run_all(config: Config) -> None:
             if not train(current):
                 print("The detector is fitted: it needs no epochs.")
             print(f"Checkpoint: {current.folder / LAST}")
+        if "test" not in current.way.splits:
+            print(f"{task.class_name}: there are no test pictures, so none is scored.")
         if config.mode != "train":
             scores_folder, results[task.class_name] = test(current)
             scored.append(ScoredRun(scores_folder, current.config, task))

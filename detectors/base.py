@@ -70,8 +70,8 @@ class Detector(Trained, Protocol):
 class PictureDetector(Trained, Protocol):
     """A detector of pictures by MSFlow's maps, or of channels that are drawn as one picture each."""
 
-    def normalisation(self) -> tuple[Colours, Colours]:
-        """Mean and deviation per colour by which pictures are to be normalised."""
+    def normalisation(self) -> tuple[Colours, Colours, float | None]:
+        """Mean and deviation per colour by which pictures are to be normalised, and the white of deep ones."""
 
     def opened(self, pictures: Pictures, split: str) -> Any:
         """The pictures of a split as `fit` and `score` want them; what is costly is done here."""

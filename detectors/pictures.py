@@ -45,12 +45,9 @@ class PictureWay:
 
         They are opened first: a bad file among them is found now and not after hours of training.
         """
-        if "test" not in self.splits:
-            self.detector.fit(self.detector.opened(self._pictures("train"), "train"), course, None)
-            return
-        train, test = self._pictures("train"), self._pictures("test")
+        train, test = self._pictures("train"), self._pictures("test") if "test" in self.splits else None
         opened = self.detector.opened(train, "train")
-        if not self.task.has_masks:
+        if test is None or not self.task.has_masks:
             self.detector.fit(opened, course, None)
             return
         opened_test = self.detector.opened(test, "test")
@@ -67,7 +64,7 @@ class PictureWay:
     ) -> PictureMetrics:
         in_order = np.array([scores[number] for number in range(len(scores))], dtype=np.float32)
         masks = np.stack([pictures.mask(number) for number in range(len(pictures))])
-        return picture_metrics(pictures.labels, in_order, masks, score_maps, self.config.pro_eval)
+        return picture_metrics(pictures.labels, in_order, masks, score_maps, self.config.pro_eval, pictures.masked)
 
     def write(self, split: str, folder: Path) -> tuple[dict[str, Any], PictureMetrics]:
         """Write the maps of every picture; of several processes each has a share of them."""

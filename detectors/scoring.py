@@ -36,7 +36,7 @@ def write_scores(run: Run, folder: Path, splits: Sequence[str]) -> PictureMetric
             place = temporary / TRAIN_SCORES if split == "train" else temporary
             make_folder(place)
             told, of_split = run.way.write(split, place)
-            metrics |= of_split
+            metrics = of_split or metrics
             if distributed.is_writer():
                 save_config(place / CONFIG_FILE, run.config, run.facts() | told)
     return metrics

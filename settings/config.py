@@ -34,6 +34,7 @@ class Config:
     decimal: str
     encoding: str
     input_size: tuple[int, int]
+    picture_depth: float | Literal["auto"]
     layout: str
     columns: tuple[str, ...]
     smap_used_dims: tuple[int, ...]

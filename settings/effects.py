@@ -23,8 +23,8 @@ JUDGED_BY = (
 # what a test must have in common with the training
 DRAWN_BY = (
     "detector", "columns", "smap_used_dims", "scaling", "shared_density", "layout", "colours", "colour_window",
-    "colour_gains", "clip", "time_scales", "window", "fold_width", "mtf_bins", "extractor", "pool_type", "head",
-    "standardise", "gaussian_floor", "memory_size", "fleet_size", "fleet_offset", "clamp_alpha",
+    "colour_gains", "clip", "time_scales", "window", "fold_width", "mtf_bins", "picture_depth", "extractor",
+    "pool_type", "head", "standardise", "gaussian_floor", "memory_size", "fleet_size", "fleet_offset", "clamp_alpha",
     "stride", "variant", "latent", "hidden", "planar_flows", "first_share", "widths", "explained",
 )  # fmt: skip
 # what a continued training must have in common with the stopped one besides

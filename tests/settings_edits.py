@@ -163,6 +163,7 @@ ALONE = {
     "picture_score",
     "deep_maps",
     "pro_eval",
+    "picture_depth",
     "tensorboard",
     "wandb",
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from settings_edits import ALONE, EDITS, LINE, SETTINGS, TABLE
 from settings_runs import RUN, Outcome, Place, edited, losses, outcome
 from torch.utils.data import DataLoader
@@ -247,6 +248,22 @@ def test_deep_maps(place: Place) -> None:
     for more in ([], ["--deep-maps"]):
         assert main.main([*flags, *more]) == 0
         assert (last.parent / "scored" / "bolt" / "deep_maps").is_dir() == bool(more)
+
+
+def test_picture_depth(place: Place) -> None:
+    """The white of deep pictures: found it is as if set, another changes what is learnt."""
+    rng = np.random.default_rng(0)
+    for number, split in enumerate(("train", "train", "test")):
+        path = place.folder / "deep" / split / "good" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 4096, (40, 40)).astype(np.uint16)).save(path)
+    deep = edited(place.text, dataset="folder", data_path=str(place.folder / "deep"), meta_epochs=1)
+    found = outcome(deep, place.folder / "white found")
+    assert found.code == 0 and "their white is 4095, 12 bits" in found.output
+    by_hand = outcome(edited(deep, picture_depth=4095.0), place.folder / "white set")
+    other = outcome(edited(deep, picture_depth=65535.0), place.folder / "white of the format")
+    assert by_hand.log == found.log and other.log != found.log
+    assert "their white is" not in by_hand.output + other.output
 
 
 # Loggers

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,18 +28,41 @@ MAP_OF = {"add": add_score_map, "mul": mul_score_map, "energy": energy_score_map
 
 
 class PictureMSFlow(Model):
-    """MSFlow on pictures: its maps, and one score per picture. `folder` is where features are kept."""
+    """MSFlow on pictures: its maps, and one score per picture.
+
+    `folder` is where features are kept; `white` finds that of deep training pictures, where no checkpoint has it.
+    """
 
     def __init__(
         self,
         config: Config,
         channels: list[str],
         statistics: Callable[[], tuple[Colours, Colours]],
+        white: Callable[[], float | None],
         device: torch.device,
         folder: Path,
     ) -> None:
         super().__init__(config, channels, len(channels), False, statistics, device)
-        self.folder = folder
+        self.folder, self._find_white = folder, white
+
+    @cached_property
+    def white(self) -> float | None:
+        """The value of full brightness in deep pictures (see data/picture_files.py): that of the training."""
+        return self._find_white()
+
+    def normalisation(self) -> tuple[Colours, Colours, float | None]:
+        """Mean and deviation per colour, and the white: how pictures are to be read."""
+        return *super().normalisation(), self.white
+
+    def facts(self) -> dict[str, Any]:
+        """Which extractor it has, the normalisation, and the white where pictures are deep."""
+        return super().facts() | ({} if self.white is None else {"picture_white": self.white})
+
+    def load_state(self, path: Path, content: dict[str, Any]) -> None:
+        """Take the content of a checkpoint, and the white that it was trained with."""
+        super().load_state(path, content)
+        if self.config.picture_depth == "auto":
+            self.white = content.get("picture_white")
 
     def opened(self, pictures: Pictures, split: str) -> Features:
         """The features of a split, kept in the run's folder where the settings say so."""
