@@ -22,6 +22,7 @@ from data.picture_files import OWN, PictureReader, find_white
 from data.picture_folders import own_classes, read_mvtec, read_visa
 from data.pictures import UNKNOWN, Colours, PictureDataset, PictureFile, Sample
 from data.sample import write_sample
+from data.sample_pictures import write_sample_pictures
 from data.source import ALL, MEASURED, ChosenColumns, Labels, SeriesSource
 from data.table.format import TableFormat
 from data.table.source import TableSource
@@ -199,6 +200,10 @@ class PictureTask:
         """ImageNet's mean and standard deviation: what the extractor was trained on."""
         return IMAGENET_MEAN, IMAGENET_STD
 
+    def reading(self, files: list[PictureFile]) -> "PictureTask":
+        """The same class with these files in place of every split's: new ones, to be read as those that were learnt."""
+        return replace(self, read=lambda folder, class_name, split: files)
+
     def white(self, config: Any) -> float | None:
         """The white of deep pictures: as set, or by those in training, which is said; None where none is deep."""
         if config.picture_depth != "auto":
@@ -325,15 +330,19 @@ def _class_name(source: SeriesSource, channels: list[str]) -> str:
 class PictureData:
     """A data set of pictures, a detector for every class; `read` lists the files of a folder, class and split.
 
-    `published`: data/download.py knows where to get it.
+    `published`: data/download.py knows where to get it. `make` writes its folder in data/ where there is none.
     """
 
     kind = "pictures"
 
     def __init__(
-        self, name: str, read: Callable[[Path, str, str], Sequence[PictureFile]], published: bool = False
+        self,
+        name: str,
+        read: Callable[[Path, str, str], Sequence[PictureFile]],
+        published: bool = False,
+        make: Callable[[Path], None] | None = None,
     ) -> None:
-        self.name, self.read, self.published = name, read, published
+        self.name, self.read, self.published, self.make = name, read, published, make
 
     def tasks(self, config: Any) -> list[PictureTask]:
         """One task for each chosen class; `all`: every class that has training pictures.
@@ -341,6 +350,8 @@ class PictureData:
         Raises InputError where the folder or a class is missing.
         """
         folder = Path(config.data_path or f"data/{self.name}")
+        if self.make and not folder.exists():
+            self.make(folder)
         if not folder.is_dir():
             get = f"Get the data: python -m data.download {self.name}, or by hand as data/README.md says; then set"
             raise InputError(
@@ -395,4 +406,5 @@ DATASETS.register(
 DATASETS.register("table", TableData(TableSource))
 DATASETS.register("mvtec", PictureData("mvtec", read_mvtec, published=True))
 DATASETS.register("visa", PictureData("visa", read_visa, published=True))
+DATASETS.register("sample_pictures", PictureData("sample_pictures", read_mvtec, make=write_sample_pictures))
 DATASETS.register("folder", OwnPictures())

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from detectors.base import PictureMetrics
+from detectors.loop import BEST
 from detectors.run import Run, checkpoint_to_test
 from models.checkpoints import read_checkpoint
 from runs.folder import CONFIG_FILE, TRAIN_SCORES
 from runtime import distributed
+from runtime.errors import warn
 from runtime.files import make_folder
 from settings.load import save_config
 
@@ -20,6 +22,9 @@ def test(run: Run) -> tuple[Path, PictureMetrics]:
     """
     checkpoint = checkpoint_to_test(run.config, run.folder)
     run.detector.load_state(checkpoint, read_checkpoint(checkpoint))
+    run.checkpoint = checkpoint
+    if checkpoint.name.startswith(BEST):
+        warn(f"{checkpoint.name} was chosen by the test pictures: what it reaches on them is better than it is.")
     return run.folder / "scores", write_scores(run, run.folder / "scores", run.way.splits)
 
 

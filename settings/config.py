@@ -53,6 +53,7 @@ class Config:
     extractor: str
     weights: str
     feature_cache: bool
+    keep_features: bool
     pool_type: Literal["avg", "max", "none"]
     head: str
     condition: Literal["position", "channel", "both", "none"]
@@ -87,6 +88,7 @@ class Config:
     held_out: float
     feature_noise: float
     top_k: float
+    picture_score: Literal["auto", "mul", "energy"]
     pro_eval: bool
     timestep_map: Literal["auto", "add", "mul", "nll"]
     combine: Literal["mean", "max", "highest", "logs"]
@@ -95,6 +97,7 @@ class Config:
     calibration: Literal["none", "center", "quantile"]
     smooth: int
     trailing: bool
+    deep_maps: bool
     vis_top_k: int
     save_npy: bool
     duplicate_rows: Literal["last", "first", "union"]

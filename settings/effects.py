@@ -62,6 +62,20 @@ def scaling_name(config: Config) -> str:
     return "none" if one_unit else "quantile"
 
 
+def picture_score_name(config: Config) -> str:
+    """The map whose highest places are the score of a picture: MSFlow's mul, or the energy.
+
+    `mul` is relative to the likeliest place of the same picture, so that no threshold parts the good from the bad; it
+    is what was published, and how its own data sets are scored with the flow. Channels drawn as pictures have it too.
+    """
+    data = registry_of(read_settings()["dataset"])[config.dataset]
+    if data.kind != "pictures":
+        return "mul"
+    if config.picture_score != "auto":
+        return config.picture_score
+    return "mul" if config.head == "flow" and getattr(data, "published", False) else "energy"
+
+
 def counting(config: Config, names: Iterable[str]) -> list[str]:
     """Those of the settings that count with the values that the others have."""
     settings = read_settings()

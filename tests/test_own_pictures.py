@@ -88,7 +88,7 @@ def test_localisation_is_over_what_has_masks_and_what_is_good(tile: Path) -> Non
     printed = result.printed("tile")
     assert float(printed["detection AUROC"]) == pytest.approx(roc_auc_score(labels[1:], scores[1:]), abs=1e-4)
     kept = [0, 2, *range(3, 6)]  # of the labelled ones, without the second defect
-    maps = result.load("tile", "anomaly_score_map_add")[1:][kept]
+    maps = result.load("tile", "anomaly_score_map_energy")[1:][kept].astype(np.float32)
     masks = np.zeros(maps.shape, bool)
     for place, number in ((0, 0), (1, 2)):
         masks[place] = np.asarray(Image.open(tile / "ground_truth" / "defect" / f"{number:03}_mask.png")) > 0
@@ -103,7 +103,10 @@ def test_good_pictures_alone_are_learnt_from_and_nothing_is_scored(tmp_path: Pat
     assert result.code == 0 and result.err == ""
     assert "all of its 4 pictures are taken for good ones" in result.out
     assert "parts: there are no test pictures, so none is scored." in result.out
-    assert (result.folder / "parts" / "last.pt").exists() and not (result.folder / "parts" / "scores").exists()
+    assert (result.folder / "parts" / "last.pt").exists() and [
+        p.name for p in (result.folder / "parts" / "scores").iterdir() if p.is_dir()
+    ] == ["train"]
+    assert not (result.folder / "parts" / "scores" / "anomaly_score.npy").exists()
 
 
 def test_a_list_of_pictures_gives_the_same_run(tile: Path) -> None:

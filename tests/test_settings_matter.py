@@ -216,10 +216,40 @@ def test_pro_eval(place: Place) -> None:
     assert without.code == with_pro.code == 0
     assert "PRO" not in without.output and not any('"pro"' in line for line in without.log)
     assert "PRO 0." in with_pro.output and sum('"pro"' in line for line in with_pro.log) == 2
-    assert without.scores == with_pro.scores, "it only evaluates more"
+    differing = {name for name in with_pro.scores if with_pro.scores[name] != without.scores[name]}
+    assert differing == {"metrics.json"}, "it only evaluates more"
     # for pictures, `all` stands for every class with a model each
     both = outcome(edited(pictures, meta_epochs=1), place.folder / "both")
-    assert {Path(name).parts[3] for name in both.files} == {"bolt", "nut"}
+    assert {Path(name).parts[3] for name in both.files} == {"bolt", "nut", "metrics.json"}
+
+
+def test_picture_score(place: Place) -> None:
+    pictures = edited(place.text, dataset="mvtec", data_path=str(place.folder / "pictures"), class_names=["nut"])
+    by_mul = outcome(pictures, place.folder / "by_mul")
+    by_energy = outcome(edited(pictures, picture_score="energy"), place.folder / "by_energy")
+    assert by_mul.code == by_energy.code == 0
+    differing = {name for name in by_energy.scores if by_mul.scores.get(name) != by_energy.scores[name]}
+    told = {"scores.csv", "metrics.json"}
+    assert differing == {"anomaly_score.npy", "anomaly_score_map_energy.npy"} | told
+
+
+def test_keep_features(place: Place) -> None:
+    text = edited(place.text, dataset="mvtec", data_path=str(place.folder / "pictures"), class_names=["nut"])
+    removed = outcome(edited(text, meta_epochs=1), place.folder / "features removed")
+    kept = outcome(edited(text, meta_epochs=1, keep_features=True), place.folder / "features kept")
+    assert [name for name in removed.files if "features" in name] == []
+    assert len([name for name in kept.files if "features" in name]) == 8
+    assert removed.scores == kept.scores
+
+
+def test_deep_maps(place: Place) -> None:
+    text = edited(place.text, dataset="mvtec", data_path=str(place.folder / "pictures"), class_names=["nut"])
+    assert outcome(edited(text, meta_epochs=1), place.folder / "to_score").code == 0
+    (last,) = (place.folder / "to_score").rglob("last.pt")
+    flags = ["--mode", "score", "--run", str(last.parent), "--data-path", str(place.folder / "pictures" / "bolt")]
+    for more in ([], ["--deep-maps"]):
+        assert main.main([*flags, *more]) == 0
+        assert (last.parent / "scored" / "bolt" / "deep_maps").is_dir() == bool(more)
 
 
 def test_picture_depth(place: Place) -> None:
