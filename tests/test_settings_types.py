@@ -79,6 +79,7 @@ VALID: dict[str, st.SearchStrategy] = {
     "weight_decay": st.floats(0, 1e6),
     "widths": st.lists(count, min_size=1).map(tuple),
     "explained": share,
+    "picture_score": st.sampled_from(["auto", "mul", "energy"]),
     "variant": st.sampled_from(["paper", "code"]),
     "mtf_bins": count,
     "max_columns": count,
