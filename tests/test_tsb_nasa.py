@@ -235,9 +235,10 @@ def test_the_scripts_find_every_series(run: Path, folder: Path, capsys: pytest.C
     assert (run / "MSL-M-15" / "scores" / "vis" / "rank01_MSL-M-15.npy.png").is_file()
 
 
-def test_the_recipe_is_that_of_all_series_but_for_the_window() -> None:
+def test_the_recipe_is_that_of_all_series_without_a_fleet_and_with_the_window_of_the_benchmark() -> None:
     line, own = (vars(load_config(ROOT / "configs" / f"{name}.py")) for name in ("line", "tsb_nasa"))
     assert {name: value for name, value in own.items() if line[name] != value} == {
         "dataset": "tsb-nasa",
+        "fleet_size": 0,
         "vus_window": "auto",
     }
