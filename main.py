@@ -12,6 +12,7 @@ a help text: the setting counts with that head only.
 """
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ def run(argv: list[str] | None) -> None:
         if config.mode == "score":
             _score(config)
         else:
-            _run_all(config)
+            with ExitStack() as owning:
+                _run_all(config, owning)
 
 
 def _recorded(folder: str) -> dict[str, Any]:
@@ -70,7 +72,8 @@ def _score(config: Config) -> None:
     fitted.score_files(source, source.name)
 
 
-def _run_all(config: Config) -> None:
+def _run_all(config: Config, owning: ExitStack) -> None:
+    """Train and test every class; `owning` gives the folders of the runs back when all is done."""
     from datasets import DATASETS
     from runtime import distributed
 
@@ -82,13 +85,15 @@ def _run_all(config: Config) -> None:
     from detectors.run import open_run
     from detectors.scoring import test
     from metrics.pictures import format_metrics
-    from runs.folder import config_of
+    from runs.folder import config_of, run_folder
     from runs.scores import ScoredRun
     from train import train
 
     results, scored = {}, []
     for task in tasks:
-        current = open_run(config_of(config, task), task)
+        settings = config_of(config, task)
+        owning.enter_context(distributed.owned(run_folder(settings, task.class_name)))
+        current = open_run(settings, task)
         weights = current.detector.weights
         print(f"{config.dataset} {task.class_name}  weights: {weights}  folder: {current.folder}")
         if config.mode != "test":

@@ -6,7 +6,8 @@ for series `scores/train/` holds the same for the training split. Arrays alone, 
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from runs.folder import CONFIG_FILE, LEVEL_MAPS, MAP_NAMES, column_file, level_m
 from runs.rows import unnamed_rows
 from runtime.arrays import ArrayFile
 from runtime.errors import InputError
+from runtime.locks import owned
 from settings.config import Config
 from settings.load import recorded_config
 
@@ -67,6 +69,18 @@ class ScoredRun:
     folder: Path
     config: Config
     task: SeriesTask
+
+
+@contextmanager
+def owning(runs: Sequence[ScoredRun]) -> Iterator[None]:
+    """Own the folders of test runs while the block runs. Raises InputError where a run still writes into one."""
+    with ExitStack() as stack:
+        for folder in (run.folder for run in runs if run.folder.is_dir()):  # who asks for its files says that it is not
+            of_run = folder.name == "scores" and (folder.parent / CONFIG_FILE).exists()
+            of_others = folder.parent.name == "scored"  # data that were scored later, each in a folder of their own
+            place = (folder.parent,) if of_run else (folder.parent, folder.name) if of_others else (folder,)
+            stack.enter_context(owned(*place))
+        yield
 
 
 def write_samples(

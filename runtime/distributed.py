@@ -14,6 +14,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from runtime import locks
 from runtime.files import atomic_folder
 
 
@@ -66,6 +67,15 @@ def writer_first() -> Iterator[None]:
         wait()
     yield
     if is_writer():
+        wait()
+
+
+@contextlib.contextmanager
+def owned(folder: Path) -> Iterator[None]:
+    """The same as locks.owned, for all processes together. Raises InputError in the writer where another run owns it."""
+    with locks.owned(folder) if is_writer() else contextlib.nullcontext():
+        wait()
+        yield
         wait()
 
 
