@@ -87,6 +87,7 @@ def _run_all(config: Config, owning: ExitStack) -> None:
     from metrics.pictures import format_metrics
     from runs.folder import config_of, run_folder
     from runs.scores import ScoredRun
+    from runtime.stopping import told_when_stopped
     from train import train
 
     results, scored = {}, []
@@ -101,7 +102,8 @@ def _run_all(config: Config, owning: ExitStack) -> None:
                 print("The detector is fitted: it needs no epochs.")
             print(f"Checkpoint: {current.folder / LAST}")
         if config.mode != "train":
-            scores_folder, results[task.class_name] = test(current)
+            with told_when_stopped(lambda last=current.folder / LAST: f"{last} is whole: --mode test scores with it."):
+                scores_folder, results[task.class_name] = test(current)
             scored.append(ScoredRun(scores_folder, current.config, task))
             print(f"Scores: {scores_folder}")
     if not distributed.is_writer() or not results:
@@ -110,9 +112,11 @@ def _run_all(config: Config, owning: ExitStack) -> None:
         from evaluation.ranking import export
         from evaluation.summary import evaluate_all
 
-        for run in scored:
-            export(run.folder, run.task, run.config)
-        evaluate_all(scored)
+        again = f"python eval_smap_timestep.py --scores-dir {scored[0].folder}"
+        with told_when_stopped(lambda: f"The scores are whole. Evaluate them: {again}"):
+            for run in scored:
+                export(run.folder, run.task, run.config)
+            evaluate_all(scored)
     else:
         print(f"Weights: {weights}")
         for class_name, metrics in results.items():

@@ -23,6 +23,7 @@ from runs.folder import CONFIG_FILE
 from runtime import distributed
 from runtime.errors import InputError, warn
 from runtime.progress import progress_bar
+from runtime.stopping import told_when_stopped
 from settings.config import Config
 from settings.effects import DRAWN_BY, TRAINED_BY, changed_settings, course_settings
 from settings.load import save_config
@@ -168,7 +169,10 @@ class Course:
             self._describe()
         tracker = Tracker(self.folder, config, progress.epoch) if distributed.is_writer() else None
         total = config.meta_epochs * config.sub_epochs * batches.num_batches
-        with progress_bar(total, progress.step, desc=f"Train {self.class_name}", unit="step") as bar:
+        with (
+            told_when_stopped(self._left),
+            progress_bar(total, progress.step, desc=f"Train {self.class_name}", unit="step") as bar,
+        ):
             started = (time.monotonic(), progress.step)
             for epoch in range(progress.epoch, config.meta_epochs):
                 for sub_epoch in range(config.sub_epochs):
@@ -190,6 +194,13 @@ class Course:
                 self.save(optimizers)
         if tracker is not None:
             tracker.close()
+
+    def _left(self) -> str:
+        """What an interrupted training leaves, and how to go on."""
+        epoch, last = self.progress.epoch, self.folder / LAST
+        if not epoch:
+            return "No meta epoch was finished, so nothing of this training is kept: the same command begins anew."
+        return f"Kept after meta epoch {epoch} of {self.config.meta_epochs}: {last}. Add --resume to go on from there."
 
     def _sub_epoch(
         self,

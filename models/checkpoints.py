@@ -7,6 +7,7 @@ from file to file, and the permutation of a coupling block is a C x C matrix.
 """
 
 import re
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -48,7 +49,14 @@ def write_checkpoint(path: Path, progress: Progress, *contents: dict[str, Any]) 
     for content in contents:
         whole |= content
     with atomic_file(path) as temporary:
-        torch.save(whole, temporary)
+        try:
+            torch.save(whole, temporary)
+        except RuntimeError as error:  # what torch makes of a full disk
+            if temporary.stat().st_size and shutil.disk_usage(path.parent).free > temporary.stat().st_size:
+                raise
+            raise InputError(
+                f"{path}: cannot be written, the disk is full. Make room, or choose another folder."
+            ) from error
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

@@ -181,3 +181,8 @@ def file_name(name: str) -> str:
         checksum = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:12]
         safe = f"{encoded[: LONGEST - 13].decode(errors='ignore')}~{checksum}"
     return safe
+
+
+def readable(name: str) -> str:
+    """The name of a file as a text that can be written: bytes that are no UTF-8 become \\xHH."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")

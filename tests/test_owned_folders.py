@@ -20,7 +20,8 @@ ROOT = Path(main.__file__).parent
 # owns or writes in a process of its own, says so, and waits for the end of its input
 OWNS = "import sys; from pathlib import Path; from runtime.locks import owned\nwith owned(Path(sys.argv[1])):"
 WRITES = (
-    "import sys; from pathlib import Path; from runtime.files import atomic_file, atomic_folder; F = Path(sys.argv[1])\n"
+    "import sys; from pathlib import Path; from runtime.files import atomic_file, atomic_folder\n"
+    "F = Path(sys.argv[1])\n"
     "with atomic_file(F / 'file') as file, atomic_folder(F / 'folder') as folder:\n"
     " file.write_text('half'); (folder / 'part').touch();"
 )
