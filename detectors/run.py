@@ -19,7 +19,8 @@ from detectors.base import Detector, PictureDetector, PictureMetrics
 from detectors.loop import LAST, Course
 from detectors.pictures import PictureWay
 from detectors.series import SeriesWay
-from models.checkpoints import read_checkpoint
+from models.checkpoints import fitting, read_checkpoint
+from runs.fingerprints import of_split
 from runs.folder import CONFIG_FILE, run_folder
 from runtime.errors import InputError
 from runtime.files import make_folder
@@ -70,7 +71,13 @@ class Run:
     def state(self) -> dict[str, Any]:
         """The content of a checkpoint: the detector's, and what it was trained on."""
         steps = {channel: step.as_unit("ns").value for channel, step in self.steps.items()}
-        return {**self.detector.state(), "channels": self.detector.channels, "columns": self.known, "steps_ns": steps}
+        known = {"channels": self.detector.channels, "columns": self.known, "steps_ns": steps, "data": self.data}
+        return {**self.detector.state(), **known}
+
+    @cached_property
+    def data(self) -> dict[str, str]:
+        """Checksums of the training data by channel."""
+        return of_split(self.task, "train")
 
     def facts(self) -> dict[str, Any]:
         """What config.json says beside the settings: how the run came about."""
@@ -122,7 +129,8 @@ def reopened(folder: Path, config: Config | None = None) -> Run:
     task = SeriesTask(folder.name, source, list(known), Labels(source))
     device = _device(config.device)
     detector = DETECTORS[config.detector](config, task, known, folder, device)
-    detector.load_state(folder / LAST, content)
+    with fitting(folder / LAST):
+        detector.load_state(folder / LAST, content)
     steps = {channel: pd.Timedelta(step, unit="ns") for channel, step in content.get("steps_ns", {}).items()}
     return Run(config, task, known, folder, device, detector, steps)
 
