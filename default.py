@@ -37,13 +37,13 @@ from settings.types import (
 )
 
 # What to run
-dataset: DatasetName = "smap"  # smap, msl, tsb-nasa, sample (synthetic telemetry), table (your own), mvtec or visa
+dataset: DatasetName = "smap"  # smap, msl, tsb-nasa, mvtec, visa; made up: sample, sample_pictures; own: table, folder
 data_path: str = ""  # file or folder of the data; empty: the data set's own folder in data/ (SMAP, MSL: else ./1)
-class_names: Some[Word] = ["all"]  # mvtec, visa, tsb-nasa: one model each; other series: channels, one model for all
+class_names: Some[Word] = ["all"]  # pictures, tsb-nasa: one model each; other series: channels, one model for all
 detector: DetectorName = "msflow"  # what learns and scores: msflow; series: usad, tranad, omnianomaly, statistics, pca
 mode: Literal["all", "train", "test", "score"] = "all"  # train, test or both; score: new data by the detector of `run`
 run: str = ""  # [mode=score] folder of the run whose detector, settings and thresholds score what is in data_path
-follow: bool = False  # [mode=score] go on scoring as the csv of data_path grows; data_path - is the standard input
+follow: bool = False  # [mode=score, series] go on as the csv of data_path grows; data_path - is the standard input
 eval_ckpt: str = ""  # [mode=all test] checkpoint to test, the original MSFlow's included; empty: last.pt of the run
 resume: bool = False  # [mode=all train, head!=gaussian memory] continue a stopped training at its last checkpoint
 work_dir: Word = "work_dirs"  # folder for everything a run writes
@@ -67,6 +67,7 @@ encoding: Word = "auto"  # [dataset=table] of a text file, such as cp1252
 
 # Pictures
 input_size: tuple[Pixels, Pixels] = (512, 512)  # [layout=stretch] height and width in pixels; time runs along the width
+picture_depth: Positive[float] | Literal["auto"] = "auto"  # [pictures] white of 16-bit and float ones; auto: found
 layout: LayoutName = "stretch"  # [detector=msflow] how a channel is drawn: stretch, line, fold, gasf, gadf or mtf
 columns: Some[Word] = ["colours"]  # [timestep_map=nll] names, all or measured (no commands), each alone; or colours
 smap_used_dims: PerColour[FromZero[int]] = [0, 1, 2]  # [series, columns=colours] columns drawn as the three colours
@@ -87,6 +88,7 @@ img_std: PerColour[Size] | Literal["auto"] = "auto"  # per colour; auto: as img_
 extractor: Word = "wide_resnet50_2"  # [detector=msflow] resnet18, 34 or 50, resnext50_32x4d, wide_.., or any of timm's
 weights: Word = "auto"  # [detector=msflow] imagenet, random, or a .pth / .safetensors file; auto: imagenet, else random
 feature_cache: bool = True  # [timestep_map=add mul] keep features in the run's folder (7 MB a picture of 512x512)
+keep_features: bool = False  # [pictures, feature_cache=True] keep them after the run, for the next one
 pool_type: Literal["avg", "max", "none"] = "avg"  # [detector=msflow] 3x3 pooling of the pyramid, stride 2
 head: DensityName = "flow"  # [detector=msflow] density of the features: flow; untrained: gaussian, memory
 condition: Literal["position", "channel", "both", "none"] = "position"  # [head=flow] told beside the features
@@ -122,11 +124,12 @@ lr_decay_milestones: list[Positive[int]] = [70, 90]  # [head!=gaussian memory] s
 lr_decay_gamma: Share = 0.33  # [head!=gaussian memory] factor on the learning rate at each milestone
 grad_clip: Size = 2.0  # [head!=gaussian memory] largest norm of the gradient
 train_window: Steps = 512  # [layout=line] columns of a training window; shorter series are continued to it
-held_out: Fraction = 0.2  # [head!=gaussian memory, timestep_map=nll] last part of a series, kept out for thresholds
+held_out: Fraction = 0.2  # [head!=gaussian memory, timestep_map=nll or pictures] share kept out, for thresholds
 feature_noise: FromZero[float] = 0.0  # [detector=msflow, head!=gaussian memory] noise on features, in their deviations
 
 # Scores
 top_k: Share = 0.03  # share of a picture's pixels, the highest, whose mean is the picture's score
+picture_score: Literal["auto", "mul", "energy"] = "auto"  # [pictures] auto: energy; mvtec, visa by flow: mul
 pro_eval: bool = False  # [pictures] also compute the per-region overlap (PRO), slower
 timestep_map: Literal["auto", "add", "mul", "nll"] = "auto"  # [series] MSFlow's maps or -log p; auto: add or nll
 combine: Literal["mean", "max", "highest", "logs"] = "mean"  # [columns!=colours] columns: as their mean, maximum, ..
@@ -135,6 +138,7 @@ levels: Levels = [1, 2, 3]  # [timestep_map=nll] pyramid levels whose scores are
 calibration: Literal["none", "center", "quantile"] = "none"  # [timestep_map=nll] by median (and 99 %) of training
 smooth: Steps = 1  # [timestep_map=nll] steps of the moving mean over the time-step scores
 trailing: bool = False  # [timestep_map=nll] moving mean over the steps before only: alarms later, but no look ahead
+deep_maps: bool = False  # [mode=score, pictures] write the maps of new pictures as PNG of 16 bits too
 vis_top_k: FromZero[int] = 10  # [series] heat maps to draw, of the channels with the highest scores
 save_npy: bool = False  # [series] keep timestep_scores.npy and timestep_labels.npy beside the score maps
 
@@ -146,8 +150,8 @@ widen: StepsOrNone = 0  # [series] steps by which every labelled interval grows 
 drop: list[str] = []  # [series] channels to leave out of the evaluation, such as P-2
 
 # Alarms: what starts one, and when it ends
-threshold: ThresholdRule = "maxima"  # [series] maxima, pot, q0.99: learnt; a number: without contrast, prune, drift
-risk: Positive[float] = 20.0  # [threshold=maxima] alarms per 10,000 normal steps by the fit, before its margin
+threshold: ThresholdRule = "maxima"  # maxima, pot, q0.99: learnt; a number, without contrast, prune and drift
+risk: Positive[float] = 20.0  # [threshold=maxima] alarms per 10,000 steps by the fit, or good pictures above it
 contrast: Fraction = 0.4  # [series] an alarm rises so far from the median to the maximum of the scored series
 prune: Fraction = 0.05  # [series, causal=False] alarms whose peaks stand out by less than this share are dropped
 release: ShareOrNone = 0.5  # [contrast!=0] share of that way below which an alarm ends
@@ -162,7 +166,7 @@ causal: bool = False  # [series] alarms that look at no later score, as a stream
 vus_window: VusWindow | Literal["auto"] = 100  # [series] largest window of VUS, in steps; auto: the period, or 125
 bootstrap: Resamples = 1000  # [series] resamples of the channels behind the confidence intervals; 0: none
 point_adjust: bool = False  # [series] also print the point-adjusted F1, beside that of the random score
-report: bool = True  # [series] write pictures, report.html and metrics.json beside the scores
+report: bool = True  # write pictures, report.html and metrics.json beside the scores
 
 # Logging, beside log.jsonl
 tensorboard: bool = False  # [head!=gaussian memory] write TensorBoard events (needs the extra tensorboard)

@@ -3,6 +3,7 @@
     python main.py --config configs/sample.py        synthetic telemetry, about a minute, nothing to download
     python main.py --config configs/telemetry.py --data-path plant.csv      tables of your own: alarms and a report
     python main.py --mode score --run work_dirs/.. --data-path november.csv     new data by what was learnt
+    python main.py --mode score --run work_dirs/.. --data-path new.png         a picture: good or bad, and where
     python main.py                                   what default.py says: SMAP, the reference recipe
     python main.py --mode test --eval-ckpt FILE      score with a checkpoint, the original MSFlow's included
     python main.py --resume                          continue a stopped training
@@ -51,9 +52,13 @@ def run(argv: list[str] | None) -> None:
 
 def _recorded(folder: str) -> dict[str, Any]:
     """The settings of the run that scores new data: what is new about them is which data."""
+    from datasets import DATASETS
+
     if not folder:
         raise InputError("--mode score: which run is to score? Set --run to its folder in work_dirs/.")
-    return vars(recorded_config(Path(folder) / "config.json")) | {"dataset": "table", "class_names": ("all",)}
+    recorded = recorded_config(Path(folder) / "config.json")
+    new = {"data_path": ""} if DATASETS[recorded.dataset].kind == "pictures" else {"dataset": "table"}
+    return vars(recorded) | {"class_names": ("all",), **new}
 
 
 def _score(config: Config) -> None:
@@ -63,6 +68,11 @@ def _score(config: Config) -> None:
     from serving.follow import follow
 
     fitted = load(config.run, config)
+    if DATASETS[config.dataset].kind == "pictures":
+        if not config.data_path:
+            raise InputError("--mode score: which pictures? Set --data-path to a picture or a folder.")
+        fitted.score_files(Path(config.data_path))
+        return
     if config.follow:
         follow(fitted, config.data_path)
         return
@@ -84,7 +94,6 @@ def _run_all(config: Config, owning: ExitStack) -> None:
     from detectors.loop import LAST
     from detectors.run import open_run
     from detectors.scoring import test
-    from metrics.pictures import format_metrics
     from runs.folder import config_of, run_folder
     from runs.scores import ScoredRun
     from runtime.stopping import told_when_stopped
@@ -101,11 +110,14 @@ def _run_all(config: Config, owning: ExitStack) -> None:
             if not train(current):
                 print("The detector is fitted: it needs no epochs.")
             print(f"Checkpoint: {current.folder / LAST}")
+        if "test" not in current.way.splits:
+            print(f"{task.class_name}: there are no test pictures, so none is scored.")
         if config.mode != "train":
             with told_when_stopped(lambda last=current.folder / LAST: f"{last} is whole: --mode test scores with it."):
                 scores_folder, results[task.class_name] = test(current)
             scored.append(ScoredRun(scores_folder, current.config, task))
             print(f"Scores: {scores_folder}")
+        current.tidy()
     if not distributed.is_writer() or not results:
         return
     if data.kind == "series":
@@ -118,9 +130,24 @@ def _run_all(config: Config, owning: ExitStack) -> None:
                 export(run.folder, run.task, run.config)
             evaluate_all(scored)
     else:
-        print(f"Weights: {weights}")
-        for class_name, metrics in results.items():
-            print(f"{class_name:>12}  {format_metrics(metrics)}")
+        _judge_pictures(scored, results, weights)
+
+
+def _judge_pictures(scored: list[Any], results: dict[str, Any], weights: str) -> None:
+    """Judge the scored classes of pictures, and say how good the detectors are."""
+    from evaluation.picture_report import judge_class, judge_classes
+    from evaluation.pictures import threshold_text
+    from metrics.pictures import format_metrics
+
+    print(f"Weights: {weights}")
+    classes = [judge_class(run.task.class_name, run.folder, run.config, results[run.task.class_name]) for run in scored]
+    page = judge_classes(scored[0].folder.parents[1], scored[0].config.dataset, classes)
+    pages = [page] if page else [judged.folder / "report.html" for judged in classes if judged.has_page]
+    for place in pages:
+        print(f"Report: {place}")
+    for judged in classes:
+        metrics = format_metrics(results[judged.name])
+        print(f"{judged.name:>12}  {metrics}  threshold {threshold_text(judged.threshold)}")
 
 
 def main(argv: list[str] | None = None) -> int:

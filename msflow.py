@@ -1,4 +1,4 @@
-"""MSFlow for time series from Python.
+"""MSFlow from Python: time series, and pictures that a run has learnt.
 
     import msflow
     fitted = msflow.fit(frame)               # a DataFrame, an array (T, D), or {channel: either}
@@ -6,6 +6,9 @@
     fitted.alarms(new)                       # channel, start, end, peak_score, times, threshold, columns
     fitted.save("pump"); fitted = msflow.load("pump")
     stream = fitted.stream(); stream.push(rows); stream.finish()
+
+    inspector = msflow.load("work_dirs/..")  # a run of pictures
+    inspector.score("new.png")               # file, score, threshold, verdict, x0, y0, x1, y1: one row per picture
 
 `load` takes the folder of a run of main.py too. Settings are keywords of `fit`: those of default.py.
 
@@ -29,6 +32,7 @@ True
 
 from runtime.errors import InputError
 from serving.fitted import Fitted, fit, load
+from serving.pictures import FittedPictures
 from serving.stream import Stream
 
-__all__ = ["Fitted", "InputError", "Stream", "fit", "load"]
+__all__ = ["Fitted", "FittedPictures", "InputError", "Stream", "fit", "load"]

@@ -70,8 +70,8 @@ class Detector(Trained, Protocol):
 class PictureDetector(Trained, Protocol):
     """A detector of pictures by MSFlow's maps, or of channels that are drawn as one picture each."""
 
-    def normalisation(self) -> tuple[Colours, Colours]:
-        """Mean and deviation per colour by which pictures are to be normalised."""
+    def normalisation(self) -> tuple[Colours, Colours, float | None]:
+        """Mean and deviation per colour by which pictures are to be normalised, and the white of deep ones."""
 
     def opened(self, pictures: Pictures, split: str) -> Any:
         """The pictures of a split as `fit` and `score` want them; what is costly is done here."""
@@ -80,4 +80,10 @@ class PictureDetector(Trained, Protocol):
         """Learn from opened training pictures; `evaluate`, where there is anything to, after every meta epoch."""
 
     def score(self, opened: Any, numbers: list[int], maps: Maps) -> dict[int, float]:
-        """Fill `maps`, add and mul (N, H, W), for the pictures `numbers`; returns their scores by number."""
+        """Fill `maps`, of add, mul and energy (N, H, W), for the pictures `numbers`; returns their scores by number."""
+
+    def held_out(self, train: Any) -> dict[int, float]:
+        """Scores of opened training pictures, by number, as if they were new: the threshold is learnt from them.
+
+        Empty where the detector has no way to tell.
+        """

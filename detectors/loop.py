@@ -30,6 +30,7 @@ from settings.effects import DRAWN_BY, TRAINED_BY, changed_settings, course_sett
 from settings.load import save_config
 
 LAST = "last.pt"
+BEST = "best_"  # of checkpoints that the test pictures chose
 
 
 class Batch(Protocol):
@@ -203,6 +204,9 @@ class Course:
                 self.save(optimizers)
         if tracker is not None:
             tracker.close()
+        if progress.best and distributed.is_writer():
+            names = ", ".join(f"{BEST}{name}.pt" for name in progress.best)
+            print(f"{names}: chosen by the test pictures. What follows is of {LAST}, which they did not choose.")
 
     def _left(self) -> str:
         """What an interrupted training leaves, and how to go on."""
@@ -259,7 +263,7 @@ class Course:
         for name, value in metrics.items():
             if value is not None and value > self.progress.best.get(name, -math.inf):
                 self.progress.best[name] = value
-                write_checkpoint(self.folder / f"best_{name}.pt", self.progress, self._state())
+                write_checkpoint(self.folder / f"{BEST}{name}.pt", self.progress, self._state())
 
 
 def _line(config: Config, record: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import platform
 import shutil
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from data.source import Labels, LearntSource
-from datasets import PictureTask, SeriesTask
+from datasets import DATASETS, PictureTask, SeriesTask
 from detectors import DETECTORS
 from detectors.base import Detector, PictureDetector, PictureMetrics
 from detectors.loop import LAST, Course
@@ -21,12 +21,13 @@ from detectors.pictures import PictureWay
 from detectors.series import SeriesWay
 from models.checkpoints import fitting, read_checkpoint
 from runs.fingerprints import of_split
-from runs.folder import CONFIG_FILE, run_folder
+from runs.folder import CONFIG_FILE, FEATURES, TRAIN_SCORES, run_folder
+from runtime import distributed
 from runtime.errors import InputError
 from runtime.files import make_folder
 from settings.config import Config
 from settings.effects import score_name
-from settings.load import recorded_config
+from settings.load import read_record, recorded_config
 
 
 class Way(Protocol):
@@ -60,6 +61,7 @@ class Run:
     device: torch.device
     detector: Detector | PictureDetector
     steps: dict[str, pd.Timedelta]
+    checkpoint: Path | None = None  # that it was loaded from
     way: Way = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,9 +81,16 @@ class Run:
         """Checksums of the training data by channel."""
         return of_split(self.task, "train")
 
+    def tidy(self) -> None:
+        """Remove the features of pictures at the end of a run, unless they are to be kept: they outweigh all else."""
+        if self.task.kind == "pictures" and not self.config.keep_features and distributed.is_writer():
+            shutil.rmtree(self.folder / FEATURES, ignore_errors=True)
+
     def facts(self) -> dict[str, Any]:
         """What config.json says beside the settings: how the run came about."""
         told = {"class_name": self.task.class_name, "weights": self.detector.weights}
+        if self.task.kind == "pictures" and self.checkpoint is not None:
+            told["checkpoint"] = self.checkpoint.name
         return {**told, **self.detector.facts(), **self._made_with}
 
     @cached_property
@@ -117,13 +126,18 @@ def open_run(config: Config, task: SeriesTask | PictureTask) -> Run:
 def reopened(folder: Path, config: Config | None = None) -> Run:
     """The run in a folder with its detector as trained, to score what is given to it: its data are not needed.
 
-    `config` replaces the settings that it was made with. Raises InputError where the folder holds no run of series.
+    `config` replaces the settings that it was made with. Raises InputError where the folder holds no run that can.
     """
     if not (folder / LAST).is_file():
         raise InputError(f"{folder}: is not the folder of a run: it has no {LAST}. Runs lie in work_dirs/.")
-    config, content = config or recorded_config(folder / CONFIG_FILE), read_checkpoint(folder / LAST)
+    config = config or recorded_config(folder / CONFIG_FILE)
+    if DATASETS[config.dataset].kind == "pictures":
+        return _reopened_pictures(folder, config)
+    content = read_checkpoint(folder / LAST)
     if score_name(config) != "nll":
-        raise InputError(f"{folder}: is a run of pictures (layout = stretch); new series need --layout line.")
+        raise InputError(
+            f"{folder}: is a run of channels drawn as pictures (layout = stretch); new series need --layout line."
+        )
     known = content.get("columns") or {channel: [] for channel in content.get("channels", [])}
     source = LearntSource(folder.name, known, str(folder))
     task = SeriesTask(folder.name, source, list(known), Labels(source))
@@ -133,6 +147,26 @@ def reopened(folder: Path, config: Config | None = None) -> Run:
         detector.load_state(folder / LAST, content)
     steps = {channel: pd.Timedelta(step, unit="ns") for channel, step in content.get("steps_ns", {}).items()}
     return Run(config, task, known, folder, device, detector, steps)
+
+
+def _reopened_pictures(folder: Path, config: Config) -> Run:
+    """The run of a class of pictures, with the checkpoint that its scores, and so its threshold, were made with."""
+    train = folder / "scores" / TRAIN_SCORES / CONFIG_FILE
+    if not train.is_file():
+        raise InputError(f"{train}: missing. Score its own pictures first, for a threshold: main.py --mode test.")
+    scored, facts = recorded_config(train), read_record(train)
+    config = replace(config, picture_score=scored.picture_score, top_k=scored.top_k, feature_cache=False)
+    checkpoint = folder / facts.get("checkpoint", LAST)
+    if not checkpoint.is_file():
+        raise InputError(f"{folder}: was scored by a checkpoint from elsewhere. Run --mode test with its last.pt.")
+    content = read_checkpoint(checkpoint)
+    known = {channel: [] for channel in content.get("channels") or [facts["class_name"]]}
+    task = PictureTask(facts["class_name"], folder, lambda *_: [])
+    device = _device(config.device)
+    detector = DETECTORS[config.detector](config, task, known, folder, device)
+    with fitting(checkpoint):
+        detector.load_state(checkpoint, content)
+    return Run(config, task, known, folder, device, detector, {}, checkpoint)
 
 
 def checkpoint_to_test(config: Config, folder: Path) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from detectors.base import PictureMetrics
+from detectors.loop import BEST
 from detectors.run import Run, checkpoint_to_test
 from models.checkpoints import fitting, read_checkpoint
 from runs import fingerprints
@@ -29,6 +30,9 @@ def test(run: Run) -> tuple[Path, PictureMetrics]:
     content = read_checkpoint(checkpoint)
     with fitting(checkpoint):
         run.detector.load_state(checkpoint, content)
+    run.checkpoint = checkpoint
+    if checkpoint.name.startswith(BEST):
+        warn(f"{checkpoint.name} was chosen by the test pictures: what it reaches on them is better than it is.")
     recorded = _as_trained(run, checkpoint, content)
     return run.folder / "scores", write_scores(run, run.folder / "scores", run.way.splits, recorded)
 
@@ -64,7 +68,7 @@ def write_scores(run: Run, folder: Path, splits: Sequence[str], recorded: Config
             place = temporary / TRAIN_SCORES if split == "train" else temporary
             make_folder(place)
             told, of_split = run.way.write(split, place)
-            metrics |= of_split
+            metrics = of_split or metrics
             distributed.wait()  # until every process has written its share
             if distributed.is_writer():
                 made_from = {"data": fingerprints.of_split(run.task, split)} if run.task.kind == "series" else {}

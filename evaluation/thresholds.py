@@ -12,6 +12,7 @@ BLOCK = 64  # steps whose highest score is one of the maxima that a Gumbel distr
 PER_STEPS = 10_000  # `risk` is told per so many
 LEAST_DEVIATION = 1e-3  # of the maxima, in their mean: training scores may all be alike
 SAFE = 2.5  # standard errors
+FEWEST_PICTURES = 3  # held out, below which nothing is learnt of them
 
 
 @dataclass(frozen=True)
@@ -59,26 +60,47 @@ def squared(distances: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.sign(distances) * np.square(distances)
 
 
-def exceeded_by_maxima(train_scores: NDArray[np.floating], risk: float) -> float:
-    """The score that the highest of `BLOCK` steps exceeds `risk` times in 10,000 normal steps, or less often.
+def learn_of_pictures(rule: str, risk: float, scores: NDArray[np.floating], highest: float = np.inf) -> float | None:
+    """The threshold that `rule` makes of scores (N,) of good pictures that were held out; None where they are too few.
+
+    As `learn`, but every picture is a block of its own for `maxima`, exceeded by `risk` of 10,000 good pictures, and
+    without the margin: of few pictures it would be wide, and a defect missed costs more than a look at a good part.
+    A score that cannot be above `highest` has the highest of `scores` for the most.
+    """
+    if is_number(rule):
+        return float(rule)
+    known = scores[np.isfinite(scores)].astype(np.float64)
+    if len(known) < FEWEST_PICTURES:
+        return None
+    if rule == "maxima":
+        found = exceeded_by_maxima(known, risk, block=1, safe=0.0)
+    else:
+        found = learn(rule, risk, known).threshold
+    return found if found is None or found < highest else float(known.max())
+
+
+def exceeded_by_maxima(
+    train_scores: NDArray[np.floating], risk: float, block: int = BLOCK, safe: float = SAFE
+) -> float:
+    """The score that the highest of `block` steps exceeds `risk` times in 10,000 normal steps, or less often.
 
     Neighbouring scores are alike, so not steps are counted but blocks. Their maxima follow a Gumbel distribution
     (Coles, "An Introduction to Statistical Modeling of Extreme Values", 2001, section 3.1), here of the scores' roots,
     whose tail is lighter; mean m and deviation s give its scale b = s sqrt(6) / pi and place m - 0.5772 b. With p the
     probability for a block its quantile is m + K s, K = (-ln(-ln(1 - p)) - 0.5772) sqrt(6) / pi. What few maxima say is
-    uncertain, so `SAFE` standard errors are added, s sqrt((1 + 1.1396 K + 1.1 K^2) / n) each for n maxima (Kite,
+    uncertain, so `safe` standard errors are added, s sqrt((1 + 1.1396 K + 1.1 K^2) / n) each for n maxima (Kite,
     "Frequency and Risk Analyses in Hydrology", 1977).
     """
     distances = root(train_scores)
-    starts = np.linspace(0, len(distances), max(len(distances) // BLOCK, 1), endpoint=False).astype(int)
+    starts = np.linspace(0, len(distances), max(len(distances) // block, 1), endpoint=False).astype(int)
     maxima = np.maximum.reduceat(distances, starts)
     middle = float(maxima.mean())
     deviation = float(maxima.std(ddof=1)) if len(maxima) > 1 else 0.0
     deviation = max(deviation, LEAST_DEVIATION * abs(middle))
-    probability = min(risk * BLOCK / PER_STEPS, 0.999)
+    probability = min(risk * block / PER_STEPS, 0.999)
     factor = (-np.log(-np.log1p(-probability)) - np.euler_gamma) * np.sqrt(6) / np.pi
     error = np.sqrt((1 + 1.1396 * factor + 1.1 * factor**2) / len(maxima))
-    return float(squared(np.array(middle + deviation * (factor + SAFE * error))))
+    return float(squared(np.array(middle + deviation * (factor + safe * error))))
 
 
 def peaks_over_threshold(train_scores: NDArray[np.floating], risk: float = POT_RISK) -> float:

@@ -1,5 +1,7 @@
 """Metrics of pictures: detection, localisation, per-region overlap (PRO)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -32,21 +34,47 @@ def per_region_overlap(masks: NDArray, score_maps: NDArray, max_fpr: float = 0.3
     return float(np.trapezoid(overlap_inside, fpr_inside) / max_fpr)
 
 
+class Measured(dict[str, float | None]):
+    """Picture metrics by name; None stands for undefined, for which `reasons` has the reason in words."""
+
+    def __init__(self, values: dict[str, float | None], reasons: dict[str, str]) -> None:
+        super().__init__(values)
+        self.reasons = reasons
+
+
 def picture_metrics(
-    labels: list[int], scores: NDArray, masks: NDArray, score_maps: NDArray, with_pro: bool
-) -> dict[str, float | None]:
+    labels: Sequence[int],
+    scores: NDArray,
+    masks: NDArray,
+    score_maps: NDArray,
+    with_pro: bool,
+    masked: Sequence[bool] | None = None,
+) -> Measured:
     """Detection AUROC over pictures, localisation AUROC over pixels and, `with_pro`, the per-region overlap.
 
-    Labels and scores (N,), masks and score maps (N, H, W). None stands for undefined.
+    Labels (1 anomalous, 0 normal, -1 unknown) and scores (N,), masks and score maps (N, H, W); `masked` (N,): whether
+    the mask of a picture is known, all by default. Detection is over what is labelled, the others over what is masked.
     """
-    metrics = {"detection": auroc(labels, scores), "localisation": auroc(masks, score_maps)}
+    labels = np.asarray(labels)
+    labelled, known = labels >= 0, np.ones(len(labels), bool) if masked is None else np.asarray(masked, bool)
+    if not known.all():
+        masks, score_maps = masks[known], score_maps[known]
+    metrics = {"detection": auroc(labels[labelled], scores[labelled])}
+    metrics["localisation"] = auroc(masks, score_maps) if known.any() else None
     if with_pro:
-        metrics["pro"] = per_region_overlap(masks, score_maps)
-    return metrics
+        metrics["pro"] = per_region_overlap(masks, score_maps) if known.any() else None
+    missed = not known.any() or (not np.any(masks) and (labels[~known] == 1).any())
+    where = "no masks" if missed else "one class only"
+    of_pictures = "one class only" if labelled.any() else "no labels"
+    return Measured(metrics, {"detection": of_pictures, "localisation": where, "pro": where})
 
 
 def format_metrics(metrics: dict[str, float | None]) -> str:
     """One line: names and values of picture metrics."""
     names = {"detection": "detection AUROC", "localisation": "localisation AUROC", "pro": "PRO"}
-    shown = {name: "undefined (one class only)" if value is None else f"{value:.4f}" for name, value in metrics.items()}
+    why = getattr(metrics, "reasons", {})
+    shown = {
+        name: f"undefined ({why.get(name, 'one class only')})" if value is None else f"{value:.4f}"
+        for name, value in metrics.items()
+    }
     return "  ".join(f"{names[name]} {value}" for name, value in shown.items())

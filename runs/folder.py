@@ -12,7 +12,9 @@ from settings.load import recorded_config
 
 CONFIG_FILE = "config.json"
 TRAIN_SCORES = "train"  # folder beside the scores of the test split with those of the training split
+FEATURES = "features"  # folder with what the extractor made of the pictures of each split
 MAP_NAMES = ("add", "mul")
+ENERGY = "energy"  # the map beside them of pictures that are scored by it
 LEVEL_MAPS = "maps"  # folder with one file per channel: its scores by row, for MSFlow time scale and level, (rows, T)
 COLUMN_SCORES = "columns"  # folder beside it: what each column of a channel has in them, (D, T / COLUMN_CELL)
 
@@ -63,7 +65,7 @@ def _was_made_as(folder: Path, config: Config) -> bool:
 
 
 def map_file(scores_folder: Path, name: str) -> Path:
-    """The file of the score maps `name`, add or mul."""
+    """The file of the score maps `name`: add, mul or energy."""
     return scores_folder / f"anomaly_score_map_{name}.npy"
 
 

@@ -59,7 +59,7 @@ class ScoreFiles:
     def of_columns(self, channel: str) -> NDArray[np.floating] | None:
         """What the columns of a channel have in its scores, (D, T / COLUMN_CELL), where each was scored by itself."""
         path = column_file(self.folder, channel)
-        return _read(path) if path.exists() else None
+        return read_array(path) if path.exists() else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +107,7 @@ def open_scores(folder: Path) -> ScoreFiles:
 
     Raises InputError where a file is missing or damaged, or where the files are not of one run.
     """
-    arrays = {name: _read(folder / f"{name}.npy") for name in ("filenames", "labels", "anomaly_score")}
+    arrays = {name: read_array(folder / f"{name}.npy") for name in ("filenames", "labels", "anomaly_score")}
     config, facts = None, {}
     if (folder / CONFIG_FILE).exists():
         config = recorded_config(folder / CONFIG_FILE)
@@ -117,7 +117,7 @@ def open_scores(folder: Path) -> ScoreFiles:
     if (folder / LEVEL_MAPS).is_dir():
         maps = {"nll": _LevelMaps([level_map_file(folder, channel) for channel in channels])}
     else:
-        maps = {name: _read(map_file(folder, name), ArrayFile) for name in MAP_NAMES}
+        maps = {name: read_array(map_file(folder, name), ArrayFile) for name in MAP_NAMES}
     counts = {name: len(array) for name, array in {**arrays, "channels": channels, **maps}.items()}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
@@ -134,20 +134,21 @@ class _LevelMaps(Sequence):
     def __init__(self, paths: list[Path]) -> None:
         self._paths = paths
         for path in paths:
-            _read(path)  # a damaged file is found before anything is computed
+            read_array(path)  # a damaged file is found before anything is computed
 
     def __len__(self) -> int:
         return len(self._paths)
 
     def __getitem__(self, number: int) -> NDArray[np.floating]:
-        return _read(self._paths[number])
+        return read_array(self._paths[number])
 
 
 def _mapped(path: Path) -> NDArray[Any]:
     return np.load(path, allow_pickle=False, mmap_mode="r")
 
 
-def _read(path: Path, opener: Callable[[Path], Any] = _mapped) -> Any:
+def read_array(path: Path, opener: Callable[[Path], Any] = _mapped) -> Any:
+    """An array of the score files, read on use. Raises InputError where it is missing or damaged."""
     try:
         return opener(path)
     except FileNotFoundError as error:

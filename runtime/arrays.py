@@ -25,9 +25,9 @@ class ArrayFile(Sequence):
         self._values = math.prod(self.shape[1:])
 
     @classmethod
-    def create(cls, path: Path, shape: tuple[int, ...]) -> "ArrayFile":
+    def create(cls, path: Path, shape: tuple[int, ...], dtype: type[np.floating] = np.float32) -> "ArrayFile":
         """A new file of zeros."""
-        np.lib.format.open_memmap(path, "w+", np.float32, shape)
+        np.lib.format.open_memmap(path, "w+", dtype, shape)
         return cls(path)
 
     def __len__(self) -> int:
@@ -48,4 +48,5 @@ class ArrayFile(Sequence):
             raise ValueError(f"an item of shape {item.shape} in {self.path} of shape {self.shape}")
         with self.path.open("r+b") as file:
             file.seek(self._place(number))
-            item.astype(self._dtype, copy=False).tofile(file)
+            with np.errstate(over="ignore"):  # what half a number cannot hold becomes infinite, which is high enough
+                item.astype(self._dtype, copy=False).tofile(file)

@@ -24,6 +24,7 @@ from runtime.errors import InputError
 from runtime.files import atomic_folder, file_name
 from runtime.locks import owned
 from serving.matching import Matched
+from serving.pictures import FittedPictures
 from serving.stream import Stream
 from settings.config import Config
 from settings.load import load_config
@@ -173,10 +174,11 @@ def fit(
     return fitted
 
 
-def load(folder: str | Path, config: Config | None = None) -> Fitted:
-    """What a run of main.py, or `save`, left in a folder.
+def load(folder: str | Path, config: Config | None = None) -> Fitted | FittedPictures:
+    """What a run of main.py, or `save`, left in a folder: of series, or of pictures.
 
     `config` replaces its settings: what scores are judged by may be another. Raises InputError where the folder holds
     no run, or one that was made with other settings.
     """
-    return Fitted(reopened(Path(folder), config))
+    run = reopened(Path(folder), config)
+    return FittedPictures(run) if run.task.kind == "pictures" else Fitted(run)

@@ -34,6 +34,7 @@ class Config:
     decimal: str
     encoding: str
     input_size: tuple[int, int]
+    picture_depth: float | Literal["auto"]
     layout: str
     columns: tuple[str, ...]
     smap_used_dims: tuple[int, ...]
@@ -52,6 +53,7 @@ class Config:
     extractor: str
     weights: str
     feature_cache: bool
+    keep_features: bool
     pool_type: Literal["avg", "max", "none"]
     head: str
     condition: Literal["position", "channel", "both", "none"]
@@ -86,6 +88,7 @@ class Config:
     held_out: float
     feature_noise: float
     top_k: float
+    picture_score: Literal["auto", "mul", "energy"]
     pro_eval: bool
     timestep_map: Literal["auto", "add", "mul", "nll"]
     combine: Literal["mean", "max", "highest", "logs"]
@@ -94,6 +97,7 @@ class Config:
     calibration: Literal["none", "center", "quantile"]
     smooth: int
     trailing: bool
+    deep_maps: bool
     vis_top_k: int
     save_npy: bool
     duplicate_rows: Literal["last", "first", "union"]

@@ -23,8 +23,8 @@ JUDGED_BY = (
 # what a test must have in common with the training
 DRAWN_BY = (
     "detector", "columns", "smap_used_dims", "scaling", "shared_density", "layout", "colours", "colour_window",
-    "colour_gains", "clip", "time_scales", "window", "fold_width", "mtf_bins", "extractor", "pool_type", "head",
-    "standardise", "gaussian_floor", "memory_size", "fleet_size", "fleet_offset", "clamp_alpha",
+    "colour_gains", "clip", "time_scales", "window", "fold_width", "mtf_bins", "picture_depth", "extractor",
+    "pool_type", "head", "standardise", "gaussian_floor", "memory_size", "fleet_size", "fleet_offset", "clamp_alpha",
     "held_out", "stride", "variant", "latent", "hidden", "planar_flows", "first_share", "widths", "explained",
 )  # fmt: skip
 # what shapes scores besides: a test may have it otherwise, and says so
@@ -62,6 +62,20 @@ def scaling_name(config: Config) -> str:
         return config.scaling
     one_unit = getattr(registry_of(read_settings()["dataset"])[config.dataset], "one_unit", False)
     return "none" if one_unit else "quantile"
+
+
+def picture_score_name(config: Config) -> str:
+    """The map whose highest places are the score of a picture: MSFlow's mul, or the energy.
+
+    `mul` is relative to the likeliest place of the same picture, so that no threshold parts the good from the bad; it
+    is what was published, and how its own data sets are scored with the flow. Channels drawn as pictures have it too.
+    """
+    data = registry_of(read_settings()["dataset"])[config.dataset]
+    if data.kind != "pictures":
+        return "mul"
+    if config.picture_score != "auto":
+        return config.picture_score
+    return "mul" if config.head == "flow" and getattr(data, "published", False) else "energy"
 
 
 def counting(config: Config, names: Iterable[str]) -> list[str]:

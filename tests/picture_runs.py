@@ -59,7 +59,8 @@ def run(dataset: str, data_path: Path | None, *more: str) -> Result:
 
 def recomputed(result: Result, name: str, mask_of: Callable[[Path], Path | None]) -> dict[str, float]:
     """The metrics of a class from its score files and the masks on disk."""
-    maps = result.load(name, "anomaly_score_map_add")
+    energies = (result.folder / name / "scores" / "anomaly_score_map_energy.npy").exists()
+    maps = result.load(name, f"anomaly_score_map_{'energy' if energies else 'add'}")
     masks = np.zeros(maps.shape, dtype=np.uint8)
     labels = np.zeros(len(maps), dtype=int)
     for index, filename in enumerate(result.load(name, "filenames")):

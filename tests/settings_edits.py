@@ -147,6 +147,7 @@ EDITS: dict[str, tuple[typing.Any, tuple[str, ...]]] = {
 ALONE = {
     "detector",
     "feature_cache",
+    "keep_features",
     "max_columns",
     "eval_ckpt",
     "run",
@@ -159,7 +160,10 @@ ALONE = {
     "device",
     "num_workers",
     "recompute",
+    "picture_score",
+    "deep_maps",
     "pro_eval",
+    "picture_depth",
     "tensorboard",
     "wandb",
 }

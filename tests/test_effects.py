@@ -32,7 +32,19 @@ SETTINGS = read_settings()
 # settings that neither shape a model nor the judgement of scores
 FREE = {
     *("data_path", "class_names", "mode", "eval_ckpt", "resume", "work_dir", "device", "recompute", "num_workers"),
-    *("max_columns", "feature_cache", "meta_epochs", "top_k", "pro_eval", "vis_top_k", "save_npy", "report"),
+    *(
+        "max_columns",
+        "feature_cache",
+        "meta_epochs",
+        "top_k",
+        "picture_score",
+        "keep_features",
+        "deep_maps",
+        "pro_eval",
+        "vis_top_k",
+        "save_npy",
+        "report",
+    ),
     *("tensorboard", "wandb", "run", "follow", "combine", "combine_highest"),
     # how a table is read: of what it holds a checkpoint keeps the columns
     *("time_column", "time_format", "label_column", "label_file", "series_column", "missing"),
@@ -99,7 +111,11 @@ def test_every_setting_has_one_role() -> None:
         ({"standardise": True}, "gaussian_floor", True),
         ({"standardise": True, "head": "memory"}, "gaussian_floor", False),
         ({"dataset": "mvtec"}, "pro_eval", True),
-        ({"dataset": "mvtec"}, "threshold", False),
+        ({"dataset": "mvtec"}, "threshold", True),
+        ({"dataset": "mvtec"}, "held_out", True),
+        ({"dataset": "mvtec", "head": "memory"}, "held_out", False),
+        ({"dataset": "mvtec"}, "contrast", False),
+        ({}, "picture_score", False),
         ({}, "threshold", True),
         ({"fleet_size": 5}, "fleet_offset", True),
         ({}, "fleet_offset", False),

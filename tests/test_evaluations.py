@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from references import connected_regions, slow_auroc, slow_average_precision, slow_pro
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from metrics.pictures import per_region_overlap, picture_metrics
+from metrics.pictures import format_metrics, per_region_overlap, picture_metrics
 from metrics.ranking import auroc, average_precision
 
 unhurried = settings(deadline=None, max_examples=60, database=None)
@@ -190,3 +190,37 @@ def test_picture_metrics_are_detection_localisation_and_on_request_pro() -> None
     assert metrics["pro"] == pytest.approx(slow_pro(masks, score_maps))
     without = picture_metrics(labels, scores, masks, score_maps, with_pro=False)
     assert without == {name: metrics[name] for name in ("detection", "localisation")}
+
+
+def test_metrics_are_over_what_is_labelled_and_what_has_masks() -> None:
+    rng = np.random.default_rng(0)
+    labels = [0, 1, -1, 1, 0, 1]
+    masked = [True, True, False, False, True, True]
+    masks, maps, scores = np.zeros((6, 8, 8), np.uint8), rng.random((6, 8, 8)), rng.random(6)
+    masks[1, 2:5, 3:6] = masks[5, :2, :2] = 1
+    found = picture_metrics(labels, scores, masks, maps, True, masked)
+    rows = np.array([0, 1, 4, 5])
+    assert found["detection"] == pytest.approx(roc_auc_score([0, 1, 1, 0, 1], scores[[0, 1, 3, 4, 5]]))
+    assert found["localisation"] == pytest.approx(roc_auc_score(masks[rows].ravel(), maps[rows].ravel()))
+    assert found["pro"] == pytest.approx(slow_pro(masks[rows], maps[rows]))
+
+
+@pytest.mark.parametrize(
+    ("labels", "masked", "told"),
+    [
+        ([0, 1, 1], [True, False, False], "localisation AUROC undefined (no masks)  PRO undefined (no masks)"),
+        ([1, 1, 1], [False, False, False], "(one class only)  localisation AUROC undefined (no masks)"),
+        (
+            [-1, -1, -1],
+            [False, False, False],
+            "detection AUROC undefined (no labels)  localisation AUROC undefined (no",
+        ),
+        ([0, 0, -1], [True, True, False], "(one class only)  localisation AUROC undefined (one class only)"),
+        ([0, 1, 1], [True, True, True], "localisation AUROC undefined (one class only)"),  # empty masks
+    ],
+    ids=["no masks", "defects alone", "no labels", "good alone", "empty masks"],
+)
+def test_what_is_undefined_has_its_reason(labels: list[int], masked: list[bool], told: str) -> None:
+    maps = np.random.default_rng(0).random((3, 8, 8))
+    found = picture_metrics(labels, maps[:, 0, 0], np.zeros((3, 8, 8), np.uint8), maps, True, masked)
+    assert told in format_metrics(found)

@@ -33,6 +33,7 @@ MAY = {
         "drawing",
         "settings",
         "metrics",
+        "report",
         "runtime",
     },  # fmt: skip
     "msflow": {"serving", "runtime"},

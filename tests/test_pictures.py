@@ -70,11 +70,11 @@ def test_score_files_have_the_documented_form(mvtec_run: Result, name: str) -> N
     count = NUM_GOOD + NUM_BAD
     for file in ("anomaly_score_map_add", "anomaly_score_map_mul"):
         maps = mvtec_run.load(name, file)
-        assert (maps.shape, maps.dtype) == ((count, SIZE, SIZE), np.float32)
+        assert (maps.shape, maps.dtype) == ((count, SIZE, SIZE), np.float16)
         assert (maps.min(axis=(1, 2)) == 0).all()
     scores, maps = mvtec_run.load(name, "anomaly_score"), mvtec_run.load(name, "anomaly_score_map_mul")
     highest = np.sort(maps.reshape(count, -1), axis=1)[:, -int(0.03 * SIZE * SIZE) :]
-    np.testing.assert_allclose(scores, highest.mean(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(scores, highest.astype(float).mean(axis=1), atol=3e-4)  # maps are of half numbers
     assert len(set(mvtec_run.load(name, "filenames").tolist())) == count
     assert json.loads((mvtec_run.folder / name / "scores" / "config.json").read_text())["class_name"] == name
 

@@ -18,5 +18,5 @@ def msflow(
     """The detector that the settings describe."""
     statistics = partial(task.normalisation, config)
     if score_name(config) != "nll":
-        return PictureMSFlow(config, list(known), statistics, device, folder)
+        return PictureMSFlow(config, list(known), statistics, partial(task.white, config), device, folder)
     return SeriesMSFlow(config, known, statistics, device)

@@ -25,6 +25,7 @@ from detectors.msflow.pyramids import deviation, noisy, share_of_batch
 from models.densities.base import Batch, Density
 from models.extractors import Extractor
 from models.flows import make_pool
+from runs.folder import FEATURES
 from runtime import distributed
 from runtime.arrays import ArrayFile
 from runtime.errors import InputError
@@ -46,7 +47,7 @@ class Features:
         self.model, self.pictures = model, pictures
         self._kept: list[ArrayFile] | None = None
         if model.config.feature_cache:
-            place = folder / "features" / split
+            place = folder / FEATURES / split
             made_from = _made_from(model, pictures)
             with distributed.writer_first():
                 self._kept = _open(place, made_from)
@@ -76,12 +77,19 @@ class Features:
         found = [self.model.place(self.pictures.channels[number]) for number in numbers]
         return torch.tensor(found, device=self.model.device)
 
-    def by_channel(self) -> list[Sequence[Tensor]]:
-        """The pooled pyramids of all pictures of every channel, a level read when it is asked for."""
+    def by_channel(self, numbers: Sequence[int] | None = None) -> list[Sequence[Tensor]]:
+        """The pooled pyramids of all pictures of every channel, or of some, a level read when it is asked for."""
+        chosen = range(len(self)) if numbers is None else numbers
         return [
-            _ChannelLevels(self, [n for n, name in enumerate(self.pictures.channels) if name == channel])
+            _ChannelLevels(self, [n for n in chosen if self.pictures.channels[n] == channel])
             for channel in self.model.channels
         ]
+
+    def whole(self, numbers: list[int]) -> list[Tensor]:
+        """The pooled pyramids of more pictures than one batch has."""
+        size = self.model.config.batch_size
+        batches = (self.levels(numbers[start : start + size]) for start in range(0, len(numbers), size))
+        return [torch.cat(levels) for levels in zip(*batches, strict=True)]
 
     def _pooled(self, images: Tensor, extractor: Extractor, pool: nn.Module) -> list[Tensor]:
         return [pool(level) for level in extractor(images.to(self.model.device, non_blocking=True))]
@@ -151,16 +159,27 @@ class _ChannelLevels(Sequence):
 
 
 class PictureBatches:
-    """The features of the training pictures as batches, prepared for a density, with noise (see TrainingPyramids)."""
+    """Features of training pictures, all or `numbers`, as batches, prepared for a density, with noise.
 
-    def __init__(self, features: Features, density: Density, batch_size: int, noise: float) -> None:
+    The noise is that of TrainingPyramids.
+    """
+
+    def __init__(
+        self,
+        features: Features,
+        density: Density,
+        batch_size: int,
+        noise: float,
+        numbers: Sequence[int] | None = None,
+    ) -> None:
         self.features, self.density, self.batch_size, self.noise = features, density, batch_size, noise
-        self.num_batches = math.ceil(len(features) / batch_size)
+        self._numbers = torch.arange(len(features)) if numbers is None else torch.tensor(numbers)
+        self.num_batches = math.ceil(len(self._numbers) / batch_size)
         self._deviation = self._deviations() if noise else []
 
     def _deviations(self) -> list[Tensor]:
         """Deviations of all features (C, 1, 1) by level; prepared ones are in units of them."""
-        first, channels = self.features.levels([0]), self.features.by_channel()
+        first, channels = self.features.levels([0]), self.features.by_channel(self._numbers.tolist())
         if self.density.prepared(first, self.features.channel_numbers([0])) is not first:
             return [torch.ones_like(level[0, :, :1, :1]) for level in first]
         return [deviation([levels[number] for levels in channels]) for number in range(len(first))]
@@ -168,7 +187,7 @@ class PictureBatches:
     def batches(self, seed: int) -> Iterator[Batch]:
         """One pass in the random order of `seed`."""
         random = torch.Generator().manual_seed(seed)
-        order = torch.randperm(len(self.features), generator=random)
+        order = self._numbers[torch.randperm(len(self._numbers), generator=random)]
         for numbers in order.split(self.batch_size):
             mine, weight = share_of_batch(len(numbers))
             chosen = numbers[mine].tolist()

