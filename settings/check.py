@@ -8,6 +8,8 @@ from runtime.errors import InputError, unknown_name
 from settings.read import Setting
 from settings.types import Bound, Registered
 
+LARGEST = 2**32  # whole number; more than that of anything fits into no memory
+
 
 class _Mismatch(ValueError):
     """The value is of another type."""
@@ -74,6 +76,8 @@ def _converted(value: typing.Any, kind: typing.Any) -> typing.Any:
         if isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value):
             return float(value)
     elif type(value) is kind:
+        if kind is int and abs(value) > LARGEST:
+            raise _OutOfBounds(f"whole numbers up to {LARGEST}")
         return value
     raise _Mismatch(value)
 
