@@ -46,6 +46,7 @@ VALID: dict[str, st.SearchStrategy] = {
     "num_workers": from_zero,
     "input_size": st.tuples(st.integers(32, 4096), st.integers(32, 4096)),
     "smap_used_dims": three(from_zero),
+    "picture_score": st.sampled_from(["auto", "mul", "energy"]),
     "picture_depth": st.just("auto") | positive,
     "img_mean": st.just("auto") | three(finite),
     "img_std": st.just("auto") | three(size),
