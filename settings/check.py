@@ -76,8 +76,6 @@ def _converted(value: typing.Any, kind: typing.Any) -> typing.Any:
         if isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value):
             return float(value)
     elif type(value) is kind:
-        if kind is int and abs(value) > LARGEST:
-            raise _OutOfBounds(f"whole numbers up to {LARGEST}")
         return value
     raise _Mismatch(value)
 
@@ -101,7 +99,11 @@ def _hold(condition: Bound | Registered, value: typing.Any) -> None:
 def checked_value(setting: Setting, value: typing.Any, where: str) -> typing.Any:
     """The value in its type, within its bounds. Raises InputError that says what is allowed."""
     try:
-        return _converted(value, setting.type)
+        converted = _converted(value, setting.type)
+        parts = converted if isinstance(converted, tuple) else (converted,)
+        if any(type(part) is int and abs(part) > LARGEST for part in parts):  # what has no bound of its own
+            raise _OutOfBounds(f"whole numbers up to {LARGEST}")
+        return converted
     except _UnknownName as error:
         raise InputError(f"{where}: {setting.name}: {error}") from None
     except _OutOfBounds as error:

@@ -182,3 +182,8 @@ def test_config_json_is_read_back(tmp_path_factory: pytest.TempPathFactory, valu
 def test_values_that_no_run_survives_are_refused_before_it_starts(name: str, value: str) -> None:
     with pytest.raises(InputError, match=rf"--{name.replace('_', '-')}: {name} = .*Allowed: "):
         parsed(f"--{name}", *value.split())
+
+
+def test_the_error_names_the_bound_of_the_setting_itself() -> None:
+    with pytest.raises(InputError, match="Allowed: numbers up to 10000"):
+        parsed("--vus-window", "1000000000000")
