@@ -252,6 +252,7 @@ def _run(argv: list[str] | None) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="(default: 0 1 2)")
     parser.add_argument("--bootstrap", type=int, default=1000, help="resamples behind an interval (default: 1000)")
     parser.add_argument("--work-dir", default="work_dirs/peers", help="folder for the runs (default: work_dirs/peers)")
+    parser.add_argument("--machine", default="", help="words about the machine, for the table (default: none)")
     parser.add_argument("--out", type=Path, default=HERE, help="folder of peers.csv and peers.md (default: benchmarks)")
     given = parser.parse_args(argv)
     for kind, names, known in (
@@ -276,7 +277,7 @@ def _run(argv: list[str] | None) -> None:
         rows += rows_of(data, detector, seed, given)
         write_records(path, rows)
         with atomic_file(path.with_suffix(".md")) as temporary:
-            temporary.write_text(as_markdown(rows, "Two CPU cores, no GPU."), encoding="utf-8")
+            temporary.write_text(as_markdown(rows, given.machine), encoding="utf-8")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -14,9 +14,9 @@ HEADINGS = {
     "normal alarmed": ("normal_alarmed_share",),
     "quiet": ("quiet_alarms",),
 }
-LOWER = {"normal_alarmed_share", "quiet_alarms"}  # figures of which less is better
+BURDENS = ("normal_alarmed_share", "quiet_alarms")  # little of which is no merit of what raises no alarms
 LEGEND = """ROC AUC / average precision, as the scores are and, "mean of n", of their moving mean, as MSFlow's recipe
-takes it; **bold**: better than MSFlow's. VUS-PR: pooled; of the series of TSB-AD (SMAP-M and so on) the mean over
+takes it; **bold**: above MSFlow's. VUS-PR: pooled; of the series of TSB-AD (SMAP-M and so on) the mean over
 series, with the window and the 250 thresholds of its code. Normal alarmed: share of normal steps under alarm; quiet:
 alarms per 10,000 steps of held-out training. Difference: 95 % interval of MSFlow's pooled ROC AUC, or of its mean
 VUS-PR, less this one's, channels drawn with replacement, last seed. Seconds and GB, the most memory: training and
@@ -97,13 +97,13 @@ def _line(rows: list[Row], own: list[Row]) -> str:
 
 
 def _figure(name: str, rows: list[Row], own: list[Row]) -> str:
-    """Mean over the seeds and their deviation; bold where it is better than MSFlow's own."""
+    """Mean over the seeds and their deviation; bold where it is above MSFlow's own."""
     values, its = ([getattr(row, name) for row in members] for members in (rows, own))
     text = _number(np.mean(values), 3)
     if len(values) > 1:
         text += f" ± {_number(np.std(values, ddof=1), 3)}"
-    sign = -1 if name in LOWER else 1
-    return f"**{text}**" if its and rows is not own and sign * np.mean(values) > sign * np.mean(its) else text
+    ahead = its and rows is not own and name not in BURDENS and np.mean(values) > np.mean(its)
+    return f"**{text}**" if ahead else text
 
 
 def _number(value: float, digits: int) -> str:

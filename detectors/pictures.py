@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.pictures import PictureDataset
-from datasets import Pictures, PictureTask, SeriesTask
+from datasets import Pictures, Task
 from detectors.base import PictureDetector, PictureMetrics
 from detectors.loop import Course
 from metrics.pictures import picture_metrics
@@ -26,7 +26,7 @@ class PictureWay:
     Of pictures the split train has scores of those that were held out, without maps.
     """
 
-    def __init__(self, config: Config, task: SeriesTask | PictureTask, detector: PictureDetector) -> None:
+    def __init__(self, config: Config, task: Task, detector: PictureDetector) -> None:
         self.config, self.task, self.detector = config, task, detector
         self.splits: tuple[str, ...] = task.splits
         self.map_names: tuple[str, ...] = MAP_NAMES

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from data.source import Labels, LearntSource
-from datasets import DATASETS, PictureTask, SeriesTask
+from datasets import DATASETS, PictureTask, SeriesTask, Task
 from detectors import DETECTORS
 from detectors.base import Detector, PictureDetector, PictureMetrics
 from detectors.loop import LAST, Course
@@ -55,7 +55,7 @@ class Run:
     """
 
     config: Config
-    task: SeriesTask | PictureTask
+    task: Task
     known: dict[str, list[str]]
     folder: Path
     device: torch.device
@@ -106,7 +106,7 @@ class Run:
         }
 
 
-def open_run(config: Config, task: SeriesTask | PictureTask) -> Run:
+def open_run(config: Config, task: Task) -> Run:
     """Build the detector, seeded. Raises InputError for bad settings or an unwritable work_dir."""
     if score_name(config) == "nll" and task.kind == "pictures":
         raise InputError(
@@ -174,7 +174,7 @@ def checkpoint_to_test(config: Config, folder: Path) -> Path:
     return Path(config.eval_ckpt or folder / LAST)
 
 
-def known_columns(config: Config, folder: Path, task: SeriesTask | PictureTask) -> dict[str, list[str]]:
+def known_columns(config: Config, folder: Path, task: Task) -> dict[str, list[str]]:
     """The channels with their columns: those of the checkpoint to test, or those of the training that comes first."""
     content = read_checkpoint(checkpoint_to_test(config, folder)) if config.mode == "test" else {}
     channels = content.get("channels") or task.trained

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from datasets import PictureTask, SeriesTask
+from datasets import Task
 from runtime.errors import InputError, warn
 from runtime.files import file_name
 from settings.config import Config
@@ -19,7 +19,7 @@ LEVEL_MAPS = "maps"  # folder with one file per channel: its scores by row, for 
 COLUMN_SCORES = "columns"  # folder beside it: what each column of a channel has in them, (D, T / COLUMN_CELL)
 
 
-def config_of(config: Config, task: SeriesTask | PictureTask) -> Config:
+def config_of(config: Config, task: Task) -> Config:
     """The settings of the run of one task: a series that is learnt by itself is the only one there."""
     return replace(config, class_names=(task.class_name,)) if task.group else config
 

@@ -126,8 +126,8 @@ def test_loading_processes_change_no_score(tile: Path) -> None:
 
 
 def test_pictures_reach_the_model_normalised_and_masks_as_0_and_1(tmp_path: Path) -> None:
+    from data.picture_tasks import IMAGENET_MEAN, IMAGENET_STD
     from data.pictures import PictureDataset, PictureFile
-    from datasets import IMAGENET_MEAN, IMAGENET_STD
 
     colours = np.full((20, 30, 3), (255, 0, 51))
     mask = np.zeros((20, 30))

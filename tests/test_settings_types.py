@@ -81,6 +81,7 @@ VALID: dict[str, st.SearchStrategy] = {
     "time_scales": st.lists(count, min_size=1).map(tuple),
     "window": count,
     "fold_width": count,
+    "picture_score": st.sampled_from(["auto", "mul", "energy"]),
     "variant": st.sampled_from(["paper", "code"]),
     "mtf_bins": count,
     "max_columns": count,

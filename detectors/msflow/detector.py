@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from datasets import PictureTask, SeriesTask
+from datasets import Task
 from detectors.msflow.pictures import PictureMSFlow
 from detectors.msflow.series import SeriesMSFlow
 from settings.config import Config
@@ -13,7 +13,7 @@ from settings.effects import score_name
 
 
 def msflow(
-    config: Config, task: SeriesTask | PictureTask, known: dict[str, list[str]], folder: Path, device: torch.device
+    config: Config, task: Task, known: dict[str, list[str]], folder: Path, device: torch.device
 ) -> SeriesMSFlow | PictureMSFlow:
     """The detector that the settings describe."""
     statistics = partial(task.normalisation, config)
