@@ -22,12 +22,17 @@ from settings.types import (
     Pixels,
     Planes,
     Positive,
+    Resamples,
     ScalingName,
     Seed,
     Share,
     ShareOrNone,
+    Size,
     Some,
+    Steps,
+    StepsOrNone,
     ThresholdRule,
+    VusWindow,
     Word,
 )
 
@@ -68,16 +73,16 @@ columns: Some[Word] = ["colours"]  # [timestep_map=nll] names, all or measured (
 smap_used_dims: PerColour[FromZero[int]] = [0, 1, 2]  # [series, columns=colours] columns drawn as the three colours
 scaling: Literal["auto"] | ScalingName = "none"  # [timestep_map=nll] units: range, quantile, deviation; auto: as needed
 colours: PerColour[ColourName] = ["value", "value", "value"]  # [series] each a value, residual, spread or difference
-colour_window: Positive[int] = 65  # [series, colours=residual spread] steps of the moving mean behind these two
+colour_window: Steps = 65  # [series, colours=residual spread] steps of the moving mean behind these two
 colour_gains: PerColour[float] = [1.0, 1.0, 1.0]  # [series] factors on the three colours
 clip: FromZero[float] = 0.0  # [series] limit of the telemetry values either way, before they are drawn; 0: none
-time_scales: Some[Positive[int]] = [1]  # [timestep_map=nll] steps averaged per column; the scores of several are added
-window: Positive[int] = 64  # [layout=fold gasf gadf mtf or detector!=msflow statistics] steps per picture or window
-fold_width: Positive[int] = 64  # [layout=fold] steps per row
-mtf_bins: Positive[int] = 8  # [layout=mtf] quantile bins
+time_scales: Some[Steps] = [1]  # [timestep_map=nll] steps averaged per column; the scores of several are added
+window: Steps = 64  # [layout=fold gasf gadf mtf or detector!=msflow statistics] steps per picture or window
+fold_width: Steps = 64  # [layout=fold] steps per row
+mtf_bins: Steps = 8  # [layout=mtf] quantile bins
 max_columns: Positive[int] = 65536  # [layout=line] longest line scored in one piece; longer ones in overlapping pieces
 img_mean: PerColour[float] | Literal["auto"] = "auto"  # per colour; auto: of the training split (pictures: of ImageNet)
-img_std: PerColour[Positive[float]] | Literal["auto"] = "auto"  # per colour; auto: as img_mean
+img_std: PerColour[Size] | Literal["auto"] = "auto"  # per colour; auto: as img_mean
 
 # Model
 extractor: Word = "wide_resnet50_2"  # [detector=msflow] resnet18, 34 or 50, resnext50_32x4d, wide_.., or any of timm's
@@ -90,35 +95,35 @@ condition: Literal["position", "channel", "both", "none"] = "position"  # [head=
 c_conds: PerLevel[Planes] = [64, 64, 64]  # [head=flow, condition!=none] planes of the condition, multiples of 4
 standardise: bool = False  # [head=flow] features by their channel's mean and deviation in training
 parallel_blocks: PerLevel[Positive[int]] = [2, 5, 8]  # [head=flow] coupling blocks per pyramid level
-clamp_alpha: Positive[float] = 1.9  # [head=flow] bound on the log-scale of a coupling
-gaussian_floor: Positive[float] = 0.3  # [head=gaussian or standardise=True] least deviation of a feature, in its unit
+clamp_alpha: Size = 1.9  # [head=flow] bound on the log-scale of a coupling
+gaussian_floor: Size = 0.3  # [head=gaussian or standardise=True] least deviation of a feature, in its unit
 memory_size: Positive[int] = 3000  # [head=memory] features per channel and level that are kept
 shared_density: bool = False  # [timestep_map=nll] one density for all channels: recordings of one thing, new ones too
 fleet_size: FromZero[int] = 0  # [detector=msflow] features of all channels kept to temper what the fleet knows; 0: none
 fleet_offset: FromZero[float] = 0.5  # [detector=msflow, fleet_size!=0] energy of what only the fleet knows
 
 # Detectors of windows of steps; configs/usad.py, tranad.py and omnianomaly.py hold what was published with each
-stride: Positive[int] = 1  # [detector=usad tranad omnianomaly] steps between windows: each scores its last so many
+stride: Steps = 1  # [detector=usad tranad omnianomaly] steps between windows: each scores its last so many
 variant: Literal["paper", "code"] = "paper"  # [detector=tranad omnianomaly] follow which, where the two differ
-latent: Positive[int] = 8  # [detector=usad omnianomaly] size of the code of a window, or of a step
-hidden: Positive[int] = 64  # [detector=tranad omnianomaly] units of the layers between
+latent: Steps = 8  # [detector=usad omnianomaly] size of the code of a window, or of a step
+hidden: Steps = 64  # [detector=tranad omnianomaly] units of the layers between
 planar_flows: FromZero[int] = 20  # [detector=omnianomaly] planar flows on the code
 first_share: ShareOrNone = 0.5  # [detector=usad tranad, variant!=code] weight in a score of the first of two estimates
 weight_decay: FromZero[float] = 0.0  # [detector=tranad omnianomaly] of all parameters
-widths: Some[Positive[int]] = [16, 32, 64, 128, 256, 512]  # [detector=statistics] steps of windows, each compared
+widths: Some[Steps] = [16, 32, 64, 128, 256, 512]  # [detector=statistics] steps of windows, each compared
 explained: Share = 0.9  # [detector=pca] share of the windows' variance that the principal components keep
 
 # Training
 batch_size: Positive[int] = 8  # [head!=gaussian memory or timestep_map=add mul] pictures per step
 meta_epochs: Positive[int] = 25  # [head!=gaussian memory] rounds, each with a checkpoint (pictures: an evaluation too)
 sub_epochs: Positive[int] = 4  # [head!=gaussian memory] passes over the training pictures per meta epoch
-lr: Positive[float] = 1e-4  # [head!=gaussian memory] learning rate of Adam
+lr: Size = 1e-4  # [head!=gaussian memory] learning rate of Adam
 lr_warmup_epochs: FromZero[int] = 3  # [head!=gaussian memory] meta epochs over which the learning rate rises linearly
 lr_warmup_from: Share = 0.1  # [head!=gaussian memory, lr_warmup_epochs!=0] share of lr at which the warm-up starts
 lr_decay_milestones: list[Positive[int]] = [70, 90]  # [head!=gaussian memory] sub-epochs after which the rate decays
 lr_decay_gamma: Share = 0.33  # [head!=gaussian memory] factor on the learning rate at each milestone
-grad_clip: Positive[float] = 2.0  # [head!=gaussian memory] largest norm of the gradient
-train_window: Positive[int] = 512  # [layout=line] columns of a training window; shorter series are continued to it
+grad_clip: Size = 2.0  # [head!=gaussian memory] largest norm of the gradient
+train_window: Steps = 512  # [layout=line] columns of a training window; shorter series are continued to it
 held_out: Fraction = 0.2  # [head!=gaussian memory, timestep_map=nll or pictures] share kept out, for thresholds
 feature_noise: FromZero[float] = 0.0  # [detector=msflow, head!=gaussian memory] noise on features, in their deviations
 
@@ -131,7 +136,7 @@ combine: Literal["mean", "max", "highest", "logs"] = "mean"  # [columns!=colours
 combine_highest: Positive[int] = 3  # [columns!=colours, combine=highest] how many of the highest columns are averaged
 levels: Levels = [1, 2, 3]  # [timestep_map=nll] pyramid levels whose scores are added up
 calibration: Literal["none", "center", "quantile"] = "none"  # [timestep_map=nll] by median (and 99 %) of training
-smooth: Positive[int] = 1  # [timestep_map=nll] steps of the moving mean over the time-step scores
+smooth: Steps = 1  # [timestep_map=nll] steps of the moving mean over the time-step scores
 trailing: bool = False  # [timestep_map=nll] moving mean over the steps before only: alarms later, but no look ahead
 deep_maps: bool = False  # [mode=score, pictures] write the maps of new pictures as PNG of 16 bits too
 vis_top_k: FromZero[int] = 10  # [series] heat maps to draw, of the channels with the highest scores
@@ -140,8 +145,8 @@ save_npy: bool = False  # [series] keep timestep_scores.npy and timestep_labels.
 # Labels of time steps
 duplicate_rows: Literal["last", "first", "union"] = "last"  # [series] which label row of a channel counts, or all
 interval_ends: Literal["inclusive", "exclusive"] = "inclusive"  # [series] whether an interval's last step is labelled
-merge_gap: FromZero[int] = 0  # [series] join labelled intervals with fewer normal steps than this between them
-widen: FromZero[int] = 0  # [series] steps by which every labelled interval grows on both sides
+merge_gap: StepsOrNone = 0  # [series] join labelled intervals with fewer normal steps than this between them
+widen: StepsOrNone = 0  # [series] steps by which every labelled interval grows on both sides
 drop: list[str] = []  # [series] channels to leave out of the evaluation, such as P-2
 
 # Alarms: what starts one, and when it ends
@@ -158,8 +163,8 @@ drift: FromZero[int] = 0  # [series] steps: what changes more slowly raises no a
 causal: bool = False  # [series] alarms that look at no later score, as a stream has to
 
 # Evaluation of time steps
-vus_window: FromZero[int] | Literal["auto"] = 100  # [series] largest window of VUS, in steps; auto: the period, or 125
-bootstrap: FromZero[int] = 1000  # [series] resamples of the channels behind the confidence intervals; 0: none
+vus_window: VusWindow | Literal["auto"] = 100  # [series] largest window of VUS, in steps; auto: the period, or 125
+bootstrap: Resamples = 1000  # [series] resamples of the channels behind the confidence intervals; 0: none
 point_adjust: bool = False  # [series] also print the point-adjusted F1, beside that of the random score
 report: bool = True  # write pictures, report.html and metrics.json beside the scores
 

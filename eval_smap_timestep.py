@@ -13,6 +13,7 @@ import sys
 from data.label_check import print_check
 from evaluation.summary import evaluate_all
 from runs.command import scores_command
+from runs.scores import owning
 from runtime.errors import exit_code
 from settings.effects import JUDGED_BY
 
@@ -26,7 +27,8 @@ def run(argv: list[str] | None) -> None:
     if command.switches:
         print_check(command.runs[0].task.labels)
     else:
-        evaluate_all(command.runs)
+        with owning(command.runs):
+            evaluate_all(command.runs)
 
 
 def main(argv: list[str] | None = None) -> int:

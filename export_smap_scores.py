@@ -9,14 +9,16 @@ import sys
 
 from evaluation.ranking import export
 from runs.command import scores_command
+from runs.scores import owning
 from runtime.errors import exit_code
 
 
 def run(argv: list[str] | None) -> None:
     """Find the scores, then export them."""
     command = scores_command(__doc__, ["vis_top_k"], argv)
-    for scored in command.runs:
-        export(scored.folder, scored.task, scored.config)
+    with owning(command.runs):
+        for scored in command.runs:
+            export(scored.folder, scored.task, scored.config)
 
 
 def main(argv: list[str] | None = None) -> int:

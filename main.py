@@ -13,6 +13,7 @@ a help text: the setting counts with that head only.
 """
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ def run(argv: list[str] | None) -> None:
         if config.mode == "score":
             _score(config)
         else:
-            _run_all(config)
+            with ExitStack() as owning:
+                _run_all(config, owning)
 
 
 def _recorded(folder: str) -> dict[str, Any]:
@@ -80,7 +82,8 @@ def _score(config: Config) -> None:
     fitted.score_files(source, source.name)
 
 
-def _run_all(config: Config) -> None:
+def _run_all(config: Config, owning: ExitStack) -> None:
+    """Train and test every class; `owning` gives the folders of the runs back when all is done."""
     from datasets import DATASETS
     from runtime import distributed
 
@@ -91,13 +94,16 @@ def _run_all(config: Config) -> None:
     from detectors.loop import LAST
     from detectors.run import open_run
     from detectors.scoring import test
-    from runs.folder import config_of
+    from runs.folder import config_of, run_folder
     from runs.scores import ScoredRun
+    from runtime.stopping import told_when_stopped
     from train import train
 
     results, scored = {}, []
     for task in tasks:
-        current = open_run(config_of(config, task), task)
+        settings = config_of(config, task)
+        owning.enter_context(distributed.owned(run_folder(settings, task.class_name)))
+        current = open_run(settings, task)
         weights = current.detector.weights
         print(f"{config.dataset} {task.class_name}  weights: {weights}  folder: {current.folder}")
         if config.mode != "test":
@@ -107,7 +113,8 @@ def _run_all(config: Config) -> None:
         if "test" not in current.way.splits:
             print(f"{task.class_name}: there are no test pictures, so none is scored.")
         if config.mode != "train":
-            scores_folder, results[task.class_name] = test(current)
+            with told_when_stopped(lambda last=current.folder / LAST: f"{last} is whole: --mode test scores with it."):
+                scores_folder, results[task.class_name] = test(current)
             scored.append(ScoredRun(scores_folder, current.config, task))
             print(f"Scores: {scores_folder}")
         current.tidy()
@@ -117,9 +124,11 @@ def _run_all(config: Config) -> None:
         from evaluation.ranking import export
         from evaluation.summary import evaluate_all
 
-        for run in scored:
-            export(run.folder, run.task, run.config)
-        evaluate_all(scored)
+        again = f"python eval_smap_timestep.py --scores-dir {scored[0].folder}"
+        with told_when_stopped(lambda: f"The scores are whole. Evaluate them: {again}"):
+            for run in scored:
+                export(run.folder, run.task, run.config)
+            evaluate_all(scored)
     else:
         _judge_pictures(scored, results, weights)
 

@@ -10,7 +10,7 @@ def train(run: Run) -> bool:
     Returns whether there were epochs. Raises InputError where the loss stops being finite; the last checkpoint stays.
     """
     course = Course(run.config, run.task.class_name, run.folder, run.state, run.facts)
-    course.begin(run.detector.load_state, run.detector.channels)
+    course.begin(run.detector.load_state, run.detector.channels, run.data)
     run.way.fit(course)
     if not course.trained:
         course.save()

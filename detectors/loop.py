@@ -6,7 +6,7 @@ Kingma & Ba, "Adam", ICLR 2015; the schedule is MSFlow's.
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,11 +18,13 @@ from tqdm import tqdm
 
 from detectors.tracking import Tracker
 from metrics.pictures import format_metrics
-from models.checkpoints import Progress, load_optimizers, read_checkpoint, write_checkpoint
+from models.checkpoints import Progress, fitting, load_optimizers, read_checkpoint, write_checkpoint
+from runs import fingerprints
 from runs.folder import CONFIG_FILE
 from runtime import distributed
 from runtime.errors import InputError, warn
 from runtime.progress import progress_bar
+from runtime.stopping import told_when_stopped
 from settings.config import Config
 from settings.effects import DRAWN_BY, TRAINED_BY, changed_settings, course_settings
 from settings.load import save_config
@@ -106,10 +108,11 @@ class Course:
         self._stopped: dict[str, Any] | None = None  # the checkpoint that is continued
         self._described = self.trained = False
 
-    def begin(self, load: Callable[[Path, dict[str, Any]], None], channels: list[str]) -> None:
+    def begin(self, load: Callable[[Path, dict[str, Any]], None], channels: list[str], data: Mapping[str, str]) -> None:
         """Continue from the last checkpoint where the settings say so, or warn where it will be replaced.
 
-        `load` gives the detector its content. Raises InputError where the checkpoint is of other settings or channels.
+        `load` gives the detector its content; `data` are checksums of the training data by channel. Raises InputError
+        where the checkpoint is of other settings, channels or data.
         """
         last = self.folder / LAST
         if self.config.resume and last.exists():
@@ -117,7 +120,13 @@ class Course:
             changed = self._changed(content, channels)
             if changed:
                 raise InputError(f"{last}: --resume with other settings: {changed}. Set them back, or train anew.")
-            load(last, content)
+            if others := fingerprints.changed(content.get("data", {}), data):
+                raise InputError(
+                    f"{last}: --resume with other data: {len(others)} of {len(data)} channels hold others than when "
+                    f"the training began, first {others[0]!r}. Set --data-path back, or train anew."
+                )
+            with fitting(last):
+                load(last, content)
             self.progress, self._stopped = Progress.of(content), content
         elif last.exists():
             with contextlib.suppress(InputError):  # a damaged one is no loss
@@ -161,7 +170,8 @@ class Course:
         objectives = objectives_of(module, config)
         optimizers = [objective.optimizer for objective in objectives]
         if self._stopped is not None:
-            load_optimizers(self.folder / LAST, self._stopped, optimizers)
+            with fitting(self.folder / LAST):
+                load_optimizers(self.folder / LAST, self._stopped, optimizers)
             print(f"Continues after meta epoch {progress.epoch} of {self.folder / LAST}.")
             self._stopped = None
         loss_of = distributed.parallel(Loss(module, [objective.loss for objective in objectives]))
@@ -169,7 +179,10 @@ class Course:
             self._describe()
         tracker = Tracker(self.folder, config, progress.epoch) if distributed.is_writer() else None
         total = config.meta_epochs * config.sub_epochs * batches.num_batches
-        with progress_bar(total, progress.step, desc=f"Train {self.class_name}", unit="step") as bar:
+        with (
+            told_when_stopped(self._left),
+            progress_bar(total, progress.step, desc=f"Train {self.class_name}", unit="step") as bar,
+        ):
             started = (time.monotonic(), progress.step)
             for epoch in range(progress.epoch, config.meta_epochs):
                 for sub_epoch in range(config.sub_epochs):
@@ -194,6 +207,13 @@ class Course:
         if progress.best and distributed.is_writer():
             names = ", ".join(f"{BEST}{name}.pt" for name in progress.best)
             print(f"{names}: chosen by the test pictures. What follows is of {LAST}, which they did not choose.")
+
+    def _left(self) -> str:
+        """What an interrupted training leaves, and how to go on."""
+        epoch, last = self.progress.epoch, self.folder / LAST
+        if not epoch:
+            return "No meta epoch was finished, so nothing of this training is kept: the same command begins anew."
+        return f"Kept after meta epoch {epoch} of {self.config.meta_epochs}: {last}. Add --resume to go on from there."
 
     def _sub_epoch(
         self,

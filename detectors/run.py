@@ -1,6 +1,5 @@
 """The run of one class of a data set: its detector, its folder, and what identifies them."""
 
-import json
 import platform
 import shutil
 import subprocess
@@ -20,14 +19,15 @@ from detectors.base import Detector, PictureDetector, PictureMetrics
 from detectors.loop import LAST, Course
 from detectors.pictures import PictureWay
 from detectors.series import SeriesWay
-from models.checkpoints import read_checkpoint
+from models.checkpoints import fitting, read_checkpoint
+from runs.fingerprints import of_split
 from runs.folder import CONFIG_FILE, FEATURES, TRAIN_SCORES, run_folder
 from runtime import distributed
 from runtime.errors import InputError
 from runtime.files import make_folder
 from settings.config import Config
 from settings.effects import score_name
-from settings.load import recorded_config
+from settings.load import read_record, recorded_config
 
 
 class Way(Protocol):
@@ -73,7 +73,13 @@ class Run:
     def state(self) -> dict[str, Any]:
         """The content of a checkpoint: the detector's, and what it was trained on."""
         steps = {channel: step.as_unit("ns").value for channel, step in self.steps.items()}
-        return {**self.detector.state(), "channels": self.detector.channels, "columns": self.known, "steps_ns": steps}
+        known = {"channels": self.detector.channels, "columns": self.known, "steps_ns": steps, "data": self.data}
+        return {**self.detector.state(), **known}
+
+    @cached_property
+    def data(self) -> dict[str, str]:
+        """Checksums of the training data by channel."""
+        return of_split(self.task, "train")
 
     def tidy(self) -> None:
         """Remove the features of pictures at the end of a run, unless they are to be kept: they outweigh all else."""
@@ -137,7 +143,8 @@ def reopened(folder: Path, config: Config | None = None) -> Run:
     task = SeriesTask(folder.name, source, list(known), Labels(source))
     device = _device(config.device)
     detector = DETECTORS[config.detector](config, task, known, folder, device)
-    detector.load_state(folder / LAST, content)
+    with fitting(folder / LAST):
+        detector.load_state(folder / LAST, content)
     steps = {channel: pd.Timedelta(step, unit="ns") for channel, step in content.get("steps_ns", {}).items()}
     return Run(config, task, known, folder, device, detector, steps)
 
@@ -147,7 +154,7 @@ def _reopened_pictures(folder: Path, config: Config) -> Run:
     train = folder / "scores" / TRAIN_SCORES / CONFIG_FILE
     if not train.is_file():
         raise InputError(f"{train}: missing. Score its own pictures first, for a threshold: main.py --mode test.")
-    scored, facts = recorded_config(train), json.loads(train.read_text(encoding="utf-8"))
+    scored, facts = recorded_config(train), read_record(train)
     config = replace(config, picture_score=scored.picture_score, top_k=scored.top_k, feature_cache=False)
     checkpoint = folder / facts.get("checkpoint", LAST)
     if not checkpoint.is_file():
@@ -157,7 +164,8 @@ def _reopened_pictures(folder: Path, config: Config) -> Run:
     task = PictureTask(facts["class_name"], folder, lambda *_: [])
     device = _device(config.device)
     detector = DETECTORS[config.detector](config, task, known, folder, device)
-    detector.load_state(checkpoint, content)
+    with fitting(checkpoint):
+        detector.load_state(checkpoint, content)
     return Run(config, task, known, folder, device, detector, {}, checkpoint)
 
 

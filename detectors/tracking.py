@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import math
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,10 +22,19 @@ def _optional(module: str, extra: str) -> ModuleType:
         ) from error
 
 
+def _epoch(line: str) -> float:
+    """The meta epoch of a record; infinite of what is none, as of the half line that a killed run leaves."""
+    try:
+        return float(json.loads(line)["epoch"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return math.inf
+
+
 class Tracker:
     """Writes one JSON line per record to `folder`/log.jsonl, and the numbers in it to the loggers asked for.
 
-    Records of a continued run after its `first_epoch` finished meta epochs are dropped: they are made again.
+    Records of a continued run after its `first_epoch` finished meta epochs are dropped: they are made again. So is
+    what is no record.
     """
 
     def __init__(self, folder: Path, config: Config, first_epoch: int) -> None:
@@ -32,8 +42,8 @@ class Tracker:
         self._writer = self._run = None
         kept = []
         if first_epoch and self._path.exists():
-            lines = self._path.read_text(encoding="utf-8").splitlines()
-            kept = [line for line in lines if json.loads(line)["epoch"] <= first_epoch]
+            lines = self._path.read_text(encoding="utf-8", errors="replace").splitlines()
+            kept = [line for line in lines if _epoch(line) <= first_epoch]
         with atomic_file(self._path) as temporary:
             temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
         if config.tensorboard:

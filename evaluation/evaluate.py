@@ -33,7 +33,7 @@ from metrics.windows import period_window
 from report import write_report
 from runs.folder import TRAIN_SCORES
 from runs.rows import chosen_rows
-from runs.scores import ScoreFiles, check_channels, open_scores
+from runs.scores import ScoreFiles, check_data, open_scores
 from runtime.errors import InputError, unknown_name, warn
 from runtime.files import atomic_file
 from runtime.threads import mapped
@@ -176,7 +176,7 @@ def _model_scores(
     files = open_scores(scores_folder)
     # arrays alone may come without those of the training split; a run of ours has them, or is damaged
     train = open_scores(train_folder) if files.config is not None or train_folder.is_dir() else None
-    check_channels(files, source.channels)
+    check_data(files, source)
     if train is not None and not set(files.channels) - set(source.untrained) <= set(train.channels):
         raise InputError(f"{train.folder}: of other channels than {scores_folder}. Run --mode test again.")
     for name in config.drop:

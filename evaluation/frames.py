@@ -102,7 +102,7 @@ def csv_text(frame: pd.DataFrame, header: bool) -> str:
         elif name in SCORES:
             shown[name] = ["" if value is None or np.isnan(value) else f"{value:.6g}" for value in shown[name]]
         elif name in ("channel", "columns", "row", "highest_column"):
-            shown[name] = shown[name].map(_safe)
+            shown[name] = shown[name].map(safe_cell)
     return shown.to_csv(index=False, header=header, lineterminator="\n")
 
 
@@ -113,6 +113,6 @@ def iso(time: pd.Timestamp | str | None) -> str:
     return "" if time is None or time is pd.NaT else time.isoformat()
 
 
-def _safe(text: str) -> str:
+def safe_cell(text: str) -> str:
     """A text that no spreadsheet takes for a formula."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from datasets import SeriesTask
 from drawing.colours import TOGETHER
+from evaluation.frames import safe_cell
 from report.clock import axis_title
 from report.style import DPI
 from report.thinning import decimate
-from runs.scores import ScoreFiles, check_channels, open_scores
+from runs.scores import ScoreFiles, check_data, open_scores
 from runtime.files import atomic_file, atomic_folder, file_name
 from runtime.progress import progress_bar
 from settings.config import Config
@@ -37,7 +38,7 @@ def export(scores_folder: Path, task: SeriesTask, config: Config) -> Path:
     Raises InputError where the score files are missing, damaged or of another data set.
     """
     scores = open_scores(scores_folder)
-    check_channels(scores, task.source.channels)
+    check_data(scores, task.source)
     order = np.argsort(-scores.picture_scores, kind="stable")
     csv_path = scores_folder / "scores.csv"
     with atomic_file(csv_path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
@@ -48,7 +49,7 @@ def export(scores_folder: Path, task: SeriesTask, config: Config) -> Path:
             labels, score = task.labels.steps(channel), f"{scores.picture_scores[index]:.6f}"
             labelled = ["", ""] if labels is None else [scores.labels[index], int(labels.sum())]
             num_steps = task.source.num_steps(channel, "test")
-            writer.writerow([rank, channel, score, labelled[0], num_steps, labelled[1]])
+            writer.writerow([rank, safe_cell(channel), score, labelled[0], num_steps, labelled[1]])
     shown = order[: config.vis_top_k]
     with (
         atomic_folder(scores_folder / "vis") as folder,

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.evaluate import evaluate
+from evaluation.frames import safe_cell
 from evaluation.judge import POOLED
 from evaluation.results import Evaluation
 from metrics.ranges import at_quantiles, volume_under_surface
@@ -35,7 +36,7 @@ def evaluate_all(runs: Sequence[ScoredRun]) -> None:
 def series_rows(run: ScoredRun, evaluation: Evaluation) -> pd.DataFrame:
     """What the model and the trivial scores reach on one series: a row for each, NaN where a figure is undefined."""
     (labels,), (window,) = evaluation.labels, evaluation.vus_windows or (run.config.vus_window,)
-    facts = {"group": run.task.group, "series": run.task.class_name, "num_steps": len(labels)}
+    facts = {"group": run.task.group, "series": safe_cell(run.task.class_name), "num_steps": len(labels)}
     facts |= {"num_anomalous": int(labels.sum()), "vus_window": window}
     rows = []
     for scoring, result in zip(evaluation.scorings, evaluation.results, strict=True):

@@ -7,7 +7,10 @@ from file to file, and the permutation of a coupling block is a C x C matrix.
 """
 
 import re
-from collections.abc import Sequence
+import shutil
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from models.flows import MSFlow
 from runtime.errors import InputError
 from runtime.files import atomic_file
 
+KINDS = {"epoch": int, "step": int, "best": dict, "settings": dict, "channels": list, "columns": dict, "data": dict}
 StateDict = dict[str, Tensor]
 KEPT = ("bank_", "origin_")  # how the names begin of what holds as much as a training left in it
 
@@ -48,13 +52,24 @@ def write_checkpoint(path: Path, progress: Progress, *contents: dict[str, Any]) 
     for content in contents:
         whole |= content
     with atomic_file(path) as temporary:
-        torch.save(whole, temporary)
+        try:
+            torch.save(whole, temporary)
+        except RuntimeError as error:  # what torch makes of a full disk
+            if temporary.stat().st_size and shutil.disk_usage(path.parent).free > temporary.stat().st_size:
+                raise
+            raise InputError(
+                f"{path}: cannot be written, the disk is full. Make room, or choose another folder."
+            ) from error
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The content of a checkpoint. Raises InputError where the file is missing, damaged or none."""
+    """The content of a checkpoint. Raises InputError where the file is missing, damaged or none.
+
+    Every part of a file of torch has a checksum, the original's too, which torch does not look at.
+    """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
+        bad = _damaged_part(path)
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such checkpoint. Train first (--mode train), or set --eval-ckpt.") from error
     except Exception as error:  # torch.load raises a dozen types on damaged and on unsafe files
@@ -62,8 +77,49 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"{path}: is not a readable checkpoint (truncated, or a pickle of something else). "
             "Train again, or choose another file."
         ) from error
+    if bad:
+        raise InputError(f"{path}: is damaged: the checksum of {bad} is wrong. Train again, or choose another file.")
     _require(path, content, {"epoch"})
+    for name, kind in KINDS.items():
+        if not isinstance(content.get(name, kind()), kind):
+            raise InputError(f"{path}: is not a checkpoint of MSFlow: its {name} is no {kind.__name__}.")
+    for name, tensor in _tensors(content):
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise InputError(
+                f"{path}: {name} holds values that are no numbers: the training went astray, or the file was made so. "
+                "Train again, with a lower --lr."
+            )
     return content
+
+
+def _tensors(content: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
+    """All tensors of a content with their names."""
+    if isinstance(content, Tensor):
+        yield name, content
+    elif isinstance(content, dict | list | tuple):
+        for key, value in content.items() if isinstance(content, dict) else enumerate(content):
+            yield from _tensors(value, f"{name}.{key}" if name else str(key))
+
+
+def _damaged_part(path: Path) -> str | None:
+    """The first part of a file of torch whose checksum is wrong; of files of old, which are no archives, none."""
+    if not zipfile.is_zipfile(path):
+        return None
+    with zipfile.ZipFile(path) as archive:
+        return archive.testzip()
+
+
+@contextmanager
+def fitting(path: Path) -> Iterator[None]:
+    """Say in one line that the content of the checkpoint `path`, which the block takes, is none of a detector's."""
+    try:
+        yield
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+        told = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{path}: holds something else than this detector ({type(error).__name__}: {told}). Train again, or choose "
+            "another file."
+        ) from error
 
 
 def _require(path: Path, content: Any, names: set[str]) -> None:

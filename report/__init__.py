@@ -53,5 +53,5 @@ def write_report(folder: Path, report: Report) -> Path:
         write_channels(channels, report)
     page = folder / "report.html"
     with atomic_file(page) as temporary:
-        temporary.write_text(render_page(report), encoding="utf-8")
+        temporary.write_text(render_page(report), encoding="utf-8", errors="backslashreplace")  # names of any bytes
     return page

@@ -5,8 +5,8 @@ maps/<channel>.npy (rows, T) and columns/<channel>.npy (D, T / COLUMN_CELL), and
 for series `scores/train/` holds the same for the training split. Arrays alone, as another program leaves them, will do.
 """
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets import SeriesTask
+from datasets import SeriesSource, SeriesTask
+from runs.fingerprints import damaged, of_series
 from runs.folder import CONFIG_FILE, LEVEL_MAPS, MAP_NAMES, column_file, level_map_file, map_file
 from runs.rows import unnamed_rows
 from runtime.arrays import ArrayFile
 from runtime.errors import InputError
+from runtime.locks import owned
 from settings.config import Config
-from settings.load import recorded_config
+from settings.load import read_record, recorded_config
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +71,18 @@ class ScoredRun:
     task: SeriesTask
 
 
+@contextmanager
+def owning(runs: Sequence[ScoredRun]) -> Iterator[None]:
+    """Own the folders of test runs while the block runs. Raises InputError where a run still writes into one."""
+    with ExitStack() as stack:
+        for folder in (run.folder for run in runs if run.folder.is_dir()):  # who asks for its files says that it is not
+            of_run = folder.name == "scores" and (folder.parent / CONFIG_FILE).exists()
+            of_others = folder.parent.name == "scored"  # data that were scored later, each in a folder of their own
+            place = (folder.parent,) if of_run else (folder.parent, folder.name) if of_others else (folder,)
+            stack.enter_context(owned(*place))
+        yield
+
+
 def write_samples(
     folder: Path, filenames: list[str], channels: list[str] | None, labels: list[int], scores: dict[int, float]
 ) -> dict[str, Any]:
@@ -97,7 +111,7 @@ def open_scores(folder: Path) -> ScoreFiles:
     config, facts = None, {}
     if (folder / CONFIG_FILE).exists():
         config = recorded_config(folder / CONFIG_FILE)
-        facts = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        facts = read_record(folder / CONFIG_FILE)
         del facts["settings"]
     channels = facts.get("channels", _stems(arrays["filenames"].tolist()))
     if (folder / LEVEL_MAPS).is_dir():
@@ -108,6 +122,8 @@ def open_scores(folder: Path) -> ScoreFiles:
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
         raise InputError(f"{folder}: score files of different runs: samples per file {listed}. Run --mode test again.")
+    if bad := damaged(folder, facts.get("files", {})):
+        raise InputError(f"{folder / bad[0]}: is damaged: not what the test wrote. Run main.py --mode test again.")
     found = arrays["filenames"], channels, arrays["labels"], arrays["anomaly_score"], maps
     return ScoreFiles(folder, *found, config, facts)
 
@@ -141,11 +157,22 @@ def read_array(path: Path, opener: Callable[[Path], Any] = _mapped) -> Any:
         raise InputError(f"{path}: is damaged ({error}). Run main.py --mode test again.") from error
 
 
-def check_channels(scores: ScoreFiles, known: list[str]) -> None:
-    """Raises InputError where a score file names a channel that the data set does not have."""
+def check_data(scores: ScoreFiles, source: SeriesSource, split: str = "test") -> None:
+    """Raises InputError where the scores are of a channel that the data set does not have, or of other data of it.
+
+    Scores of an earlier version do not tell of which data they are.
+    """
+    known = source.channels
     strangers = [channel for channel in scores.channels if channel not in known]
     if strangers:
         raise InputError(
             f"{scores.folder / 'filenames.npy'}: score files of another data set: {len(strangers)} "
             f"of {len(scores.channels)} channels unknown here, first {strangers[0]!r}. Set --data-path or --scores-dir."
+        )
+    before = scores.facts.get("data", {})
+    others = [name for name in scores.channels if before.get(name) not in (None, of_series(source, name, split))]
+    if others:
+        raise InputError(
+            f"{scores.folder}: the scores are of other data: {len(others)} of {len(scores.channels)} channels hold "
+            f"others in {source.origin}, first {others[0]!r}. Set --data-path, or run main.py --mode test again."
         )

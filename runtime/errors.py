@@ -1,13 +1,27 @@
 """What a user did wrong, told in one line: no traceback, exit code 2."""
 
+import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from difflib import get_close_matches
 from functools import cache
 
+from runtime import launch
+from runtime.stopping import Stopped, stopping
+from runtime.streams import endure, lost
+
+WAIT = 10  # seconds in which torchrun ends all processes after the first
+
 
 class InputError(Exception):
-    """Bad input. The message names the file or setting, what was found there and the remedy."""
+    """Bad input. The message names the file or setting, what was found there and the remedy.
+
+    Of several processes that torchrun started all meet the same, and the first of them says so, unless it is `of_one`.
+    """
+
+    of_one = False
 
 
 def unknown_name(what: str, name: str, known: list[str], more: Sequence[str] = (), rest: str = "") -> InputError:
@@ -33,13 +47,30 @@ def note(message: str) -> None:
 
 
 def exit_code(command: Callable[[list[str] | None], None], argv: list[str] | None) -> int:
-    """Run a command line program: 0 when it ends well, 2 on bad input, 130 when interrupted."""
+    """Run a command line program: 0 when it ends well, 1 where its output was lost, 2 on bad input.
+
+    130 when interrupted, 128 and the number of the signal when told to stop: with what was kept, and how to go on.
+    """
+    endure()
     try:
-        command(argv)
+        with stopping() if not launch.rank() else nullcontext():  # the other processes have nothing to say
+            command(argv)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        if launch.rank() and not error.of_one:
+            time.sleep(WAIT)
+            return 2
+        _last_word(f"error: {error}")
         return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        by = f" by {error}" if isinstance(error, Stopped) else ""
+        _last_word("\n".join([f"interrupted{by}", *getattr(error, "__notes__", [])]))
+        return 128 + (error.number if isinstance(error, Stopped) else signal.SIGINT)
+    if lost():
+        _last_word(f"error: the standard output could not be written ({lost()}). All files of the run were.")
+        return 1
     return 0
+
+
+def _last_word(text: str) -> None:
+    sys.stdout.flush()
+    print(text, file=sys.stderr, flush=True)

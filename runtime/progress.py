@@ -1,11 +1,12 @@
 """How far a phase has come: a bar on a terminal, lines elsewhere."""
 
-import os
 import sys
 import time
 from typing import Any
 
 from tqdm import tqdm
+
+from runtime import launch
 
 FIRST = 2.0  # seconds after which a phase says for the first time how far it is, where there is no terminal
 
@@ -15,7 +16,7 @@ def progress_bar(total: int, initial: int = 0, **options: Any) -> tqdm:
 
     Of the processes that torchrun started one has it.
     """
-    if os.environ.get("RANK", "0") != "0":
+    if launch.rank():
         return tqdm(total=total, initial=initial, disable=True)
     if not sys.stderr.isatty():
         return _Lines(total, initial, **options)

@@ -22,6 +22,7 @@ from evaluation.learnt import LearntScores
 from runs.folder import TRAIN_SCORES
 from runtime.errors import InputError
 from runtime.files import atomic_folder, file_name
+from runtime.locks import owned
 from serving.matching import Matched
 from serving.pictures import FittedPictures
 from serving.stream import Stream
@@ -131,9 +132,10 @@ class Fitted:
         task: SeriesTask = series_task(matched, self.config)
         run = replace(self._run, task=task)
         folder = self._run.folder / "scored" / file_name(name)
-        write_scores(run, folder, ["test"])
-        result = evaluate(folder, task, self.config, self._run.folder / "scores" / TRAIN_SCORES)
-        write_frames(folder / "scores.csv", (step_frame(scored) for scored in result.scored))
+        with owned(folder.parent, folder.name):
+            write_scores(run, folder, ["test"])
+            result = evaluate(folder, task, self.config, self._run.folder / "scores" / TRAIN_SCORES)
+            write_frames(folder / "scores.csv", (step_frame(scored) for scored in result.scored))
         print(f"Scores: {folder / 'scores.csv'}  Alarms: {folder / 'alarms.csv'}")
         return folder
 
@@ -164,8 +166,9 @@ def fit(
     source = FrameSource(data, name=name, train=True, steps=None)
     chosen = source if config.columns == TOGETHER else ChosenColumns(source, config.columns)
     run = open_run(config, series_task(chosen, config))
-    train(run)
-    write_scores(run, run.folder / "scores", ["train"])
+    with owned(run.folder):
+        train(run)
+        write_scores(run, run.folder / "scores", ["train"])
     fitted = Fitted(run)
     fitted._kept = kept
     return fitted

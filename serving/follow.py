@@ -21,7 +21,8 @@ from evaluation.details import kind_of
 from evaluation.frames import ALARM_COLUMNS, STEP_COLUMNS, csv_text, iso
 from metrics.events import Alarm
 from runtime.errors import InputError
-from runtime.files import file_name, make_folder
+from runtime.files import file_name
+from runtime.locks import owned
 from serving.fitted import Fitted
 from serving.stream import Stream
 
@@ -43,7 +44,12 @@ def follow(fitted: Fitted, data_path: str, forever: bool = True) -> Path:
         raise InputError(f"{path}: does not exist, or is no file. --follow needs a csv that is written to.")
     name = "stdin" if data_path == STDIN else path.stem
     folder = fitted.folder / "followed" / file_name(name)
-    make_folder(folder)
+    with owned(folder):
+        return _followed(fitted, data_path, name, folder, forever)
+
+
+def _followed(fitted: Fitted, data_path: str, name: str, folder: Path, forever: bool) -> Path:
+    path = Path(data_path)
     following = Following(fitted, folder, "the standard input" if data_path == STDIN else str(path))
     print(
         f"Follows {name} from row {following.stream.rows}. A score comes {following.stream.latency} steps after its "

@@ -8,6 +8,8 @@ from runtime.errors import InputError, unknown_name
 from settings.read import Setting
 from settings.types import Bound, Registered
 
+LARGEST = 2**32  # whole number; more than that of anything fits into no memory
+
 
 class _Mismatch(ValueError):
     """The value is of another type."""
@@ -97,7 +99,11 @@ def _hold(condition: Bound | Registered, value: typing.Any) -> None:
 def checked_value(setting: Setting, value: typing.Any, where: str) -> typing.Any:
     """The value in its type, within its bounds. Raises InputError that says what is allowed."""
     try:
-        return _converted(value, setting.type)
+        converted = _converted(value, setting.type)
+        parts = converted if isinstance(converted, tuple) else (converted,)
+        if any(type(part) is int and abs(part) > LARGEST for part in parts):  # what has no bound of its own
+            raise _OutOfBounds(f"whole numbers up to {LARGEST}")
+        return converted
     except _UnknownName as error:
         raise InputError(f"{where}: {setting.name}: {error}") from None
     except _OutOfBounds as error:

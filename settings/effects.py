@@ -25,15 +25,17 @@ DRAWN_BY = (
     "detector", "columns", "smap_used_dims", "scaling", "shared_density", "layout", "colours", "colour_window",
     "colour_gains", "clip", "time_scales", "window", "fold_width", "mtf_bins", "picture_depth", "extractor",
     "pool_type", "head", "standardise", "gaussian_floor", "memory_size", "fleet_size", "fleet_offset", "clamp_alpha",
-    "stride", "variant", "latent", "hidden", "planar_flows", "first_share", "widths", "explained",
+    "held_out", "stride", "variant", "latent", "hidden", "planar_flows", "first_share", "widths", "explained",
 )  # fmt: skip
-# what a continued training must have in common with the stopped one besides
-TRAINED_BY = (
-    "dataset", "train_until", "seed", "input_size", "img_mean", "img_std", "weights", "condition", "c_conds",
-    "parallel_blocks", "batch_size", "sub_epochs", "lr", "lr_warmup_epochs", "lr_warmup_from",
-    "lr_decay_milestones", "lr_decay_gamma", "grad_clip", "train_window", "held_out", "feature_noise", "amp",
-    "weight_decay",
+# what shapes scores besides: a test may have it otherwise, and says so
+SCORED_BY = ("dataset", "train_until", "input_size", "condition", "c_conds", "parallel_blocks", "amp")
+# what counts in training only, or is known from the checkpoint: a test leaves it as it was there
+LEARNT_BY = (
+    "seed", "img_mean", "img_std", "weights", "batch_size", "sub_epochs", "lr", "lr_warmup_epochs", "lr_warmup_from",
+    "lr_decay_milestones", "lr_decay_gamma", "grad_clip", "train_window", "feature_noise", "weight_decay",
 )  # fmt: skip
+# what a continued training must have in common with the stopped one besides DRAWN_BY
+TRAINED_BY = (*SCORED_BY, *LEARNT_BY)
 
 
 def score_name(config: Config) -> str:

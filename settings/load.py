@@ -4,6 +4,7 @@
 one per setting, `--batch-size` and `--batch_size` alike.
 """
 
+import hashlib
 import json
 from dataclasses import asdict, fields, make_dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from settings.config import Config
 from settings.flags import value_of_words
 from settings.read import RENAMED, read_settings, recipe_values
 
+CHECKSUM = "checksum"  # the line of config.json that tells whether the others are as they were written
 PUBLISHED = Path(__file__).parents[1] / "configs"  # where a detector's own settings lie, under its name
 
 
@@ -77,16 +79,41 @@ def told_of_published(config: Config) -> str:
 def recorded_config(path: Path) -> Config:
     """The Config of the run that wrote a config.json. Raises InputError where that is no such file."""
     settings = read_settings()
+    content = read_record(path)
     try:
-        recorded = json.loads(path.read_text(encoding="utf-8"))["settings"]
+        recorded = content["settings"]
         renamed = {RENAMED.get(name, name): value for name, value in recorded.items()}
         values = {name: setting.default for name, setting in settings.items()} | renamed
         checked = {name: checked_value(settings[name], value, str(path)) for name, value in values.items()}
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: missing. Make the scores first: python main.py --mode test.") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: is not the config.json of a run ({error}). Run main.py again.") from error
     return _config(checked)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """The content of a config.json. Raises InputError where that is no such file, or not as it was written.
+
+    One of an earlier version has no checksum, and is taken as it is.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        expected = content.pop(CHECKSUM, None)
+        changed = expected is not None and expected != _checksum(content)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: missing. Make the scores first: python main.py --mode test.") from error
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"{path}: is not the config.json of a run ({error}). Run main.py again.") from error
+    if changed:
+        raise InputError(
+            f"{path}: is damaged, or was changed since the run wrote it. Run main.py again; where the change was "
+            f"meant, remove its line {CHECKSUM}."
+        )
+    return content
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    """SHA-256 of a content, however it is laid out."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _config(values: dict[str, Any]) -> Config:
@@ -97,7 +124,8 @@ def _config(values: dict[str, Any]) -> Config:
 
 
 def save_config(path: Path, config: Config, facts: dict[str, Any]) -> None:
-    """Write the settings, and facts about the run beside them, as JSON."""
+    """Write the settings, and facts about the run beside them, as JSON with a checksum."""
     with atomic_file(path) as temporary:
-        text = json.dumps({"settings": asdict(config), **facts}, indent=2)
+        content = json.loads(json.dumps({"settings": asdict(config), **facts}))
+        text = json.dumps({**content, CHECKSUM: _checksum(content)}, indent=2)
         temporary.write_text(text + "\n", encoding="utf-8")

@@ -4,6 +4,7 @@
 that is registered as one. Bounds are data in `typing.Annotated`: settings/check.py reads them.
 """
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,14 +41,31 @@ def _length(number: int) -> Bound:
     return Bound(f"{number} values (a value may stand twice)", lambda values: len(values) == number)
 
 
+def _is_infinite(text: str) -> bool:
+    try:
+        return math.isinf(float(text))
+    except ValueError:  # a rule
+        return False
+
+
 _POSITIVE = Bound("numbers above 0", lambda value: value > 0)
 _FROM_ZERO = Bound("numbers from 0 on", lambda value: value >= 0)
 _UP_TO_ONE = Bound("numbers up to 1", lambda value: value <= 1)
+_STEPS = Bound("numbers up to 1000000", lambda value: value <= 1_000_000)
 _NAMED = Bound("at least one name", lambda value: len(value) > 0)
 _RULE = r"maxima|pot|q(0(\.\d+)?|1(\.0+)?)|[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?"
 
 Positive = Annotated[T, _POSITIVE]
 FromZero = Annotated[T, _FROM_ZERO]
+Steps = Annotated[int, _POSITIVE, _STEPS]  # of what is laid out in memory, however short the series are
+StepsOrNone = Annotated[int, _FROM_ZERO, _STEPS]
+Size = Annotated[
+    float,
+    _POSITIVE,
+    Bound("numbers from 1e-12 to 1e12", lambda value: 1e-12 <= value <= 1e12),  # squared, still of 32 bits,
+]
+VusWindow = Annotated[int, _FROM_ZERO, Bound("numbers up to 10000", lambda value: value <= 10_000)]
+Resamples = Annotated[int, _FROM_ZERO, Bound("numbers up to 100000", lambda value: value <= 100_000)]
 Share = Annotated[float, _POSITIVE, _UP_TO_ONE]
 ShareOrNone = Annotated[float, _FROM_ZERO, _UP_TO_ONE]
 Fraction = Annotated[float, _FROM_ZERO, Bound("numbers below 1", lambda value: value < 1)]
@@ -68,7 +86,7 @@ ThresholdRule = Annotated[
     str,
     Bound(
         "maxima, pot, a quantile of the training scores such as q0.99, or a number",
-        lambda value: re.fullmatch(_RULE, value) is not None,
+        lambda value: re.fullmatch(_RULE, value) is not None and not _is_infinite(value),
     ),
 ]
 DatasetName = Annotated[str, Registered("datasets:DATASETS")]

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +15,9 @@ import torch
 from conftest import tiny_flags, write_telemanom
 
 import main
-from runtime.distributed import folder_of_all, gathered, mean_of_all, share_of, world_size
+from runtime.distributed import folder_of_all, gathered, mean_of_all, session, share_of, world_size
+from runtime.errors import InputError
+from runtime.locks import owned
 
 ROOT = Path(main.__file__).parent
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -89,16 +92,70 @@ def test_a_run_continues_after_one_worker_was_killed(data: Path) -> None:
     np.testing.assert_allclose(losses(data, "killed"), losses(data, "whole"), rtol=1e-4)
 
 
-def test_bad_input_ends_all_processes_with_one_message(data: Path) -> None:
-    done = subprocess.run(
-        [*LAUNCH, *command(data, "bad", "--class-names", "X-1")],
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
+def errors_of(arguments: list[str], launch: list[str] = LAUNCH, **variables: str) -> str:
+    """What a run that ends in an error prints to the standard error."""
+    environment = {**ENVIRONMENT, **variables}
+    done = subprocess.run([*launch, *arguments], env=environment, capture_output=True, text=True, timeout=100)
     assert done.returncode != 0
-    assert "error: unknown channel of" in done.stderr
+    assert 'main.py", line' not in done.stderr, "no traceback but torchrun's own"
+    return done.stderr
+
+
+def test_bad_input_ends_all_processes_with_one_message(data: Path) -> None:
+    for flags in (["--class-names", "X-1"], ["--lr", "fast"]):  # met in the session, and before it
+        assert errors_of(command(data, "bad", *flags)).count("error: ") == 1
+
+
+def test_what_one_process_meets_ends_all_with_its_message(data: Path, tmp_path: Path) -> None:
+    folder = write_telemanom(tmp_path / "data", {"P-1": (120, 200), "S-1": (90, 260)})
+    run = [*command(data, "one"), "--data-path", str(folder), *LINE, "--mode"]
+    finished(LAUNCH, [*run, "train"])
+    np.save(folder / "test" / "S-1.npy", np.zeros((50, 1)))  # the second process is to score it
+    told = errors_of([*run, "test"])
+    assert told.count("error: ") == 1 and "S-1" in told
+
+
+def test_a_folder_in_use_refuses_all_processes(data: Path) -> None:
+    run = command(data, "used", *LINE, "--mode", "train")
+    assert main.main(run[1:]) == 0
+    with owned(folder(data, "used")):
+        told = errors_of(run)
+    assert told.count("error: ") == 1 and "another run writes into this folder" in told
+
+
+@pytest.mark.parametrize("half", [{"RANK": "0"}, {"RANK": "1", "WORLD_SIZE": "2"}])
+def test_half_of_the_variables_of_torchrun_is_one_process_alone(
+    half: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    for name, value in half.items():
+        monkeypatch.setenv(name, value)
+    with session("cpu"):
+        assert world_size() == 1
+    warned = capsys.readouterr().err
+    assert warned.startswith("warning: RANK is set, but not ") and "MASTER_PORT: this process works alone" in warned
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [({"RANK": "x"}, "must be numbers"), ({"RANK": "2"}, "RANK = 2"), ({"MASTER_PORT": "99999"}, "MASTER_PORT")],
+)
+def test_wrong_variables_of_torchrun_are_named(
+    changed: dict[str, str], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
+    for name, value in {**right, **changed}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=f"{told}.*torchrun"), session("cpu"):
+        pass
+
+
+def test_a_port_in_use_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for name, value in {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": port}.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(InputError, match=f"the processes cannot meet at localhost:{port}"), session("cpu"):
+            pass
 
 
 def test_alone_nothing_is_shared(tmp_path: Path) -> None:

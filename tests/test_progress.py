@@ -63,6 +63,7 @@ def test_what_was_done_before_does_not_make_the_rest_look_quick(clock: Clock, ca
 def test_only_one_of_several_processes_speaks(
     clock: Clock, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RANK", "1")
+    for name, value in {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
     run(clock, 60, 0.5)
     assert capsys.readouterr() == ("", "")

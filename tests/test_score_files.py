@@ -1,5 +1,6 @@
 """Score files: arrays that came without settings, rows that have names, names of channels that are no file's."""
 
+import csv
 import shutil
 from pathlib import Path
 
@@ -112,3 +113,13 @@ def test_names_become_files_that_stay_where_they_are(name: str, tmp_path: Path) 
 def test_different_names_become_different_files() -> None:
     names = ["a/b", "a%2Fb", "a\\b", "x" * 250, "x" * 251, "x" * 249 + "y", "..", "%2E%2E", "A", "a"]
     assert len({file_name(name) for name in names}) == len(names)
+
+
+def test_names_that_spreadsheets_would_run_are_escaped_and_long_ones_are_kept(tmp_path: Path) -> None:
+    names = ["=1+1", "@SUM(A1)", "L" * 242]
+    data = write_telemanom(tmp_path / "telemetry", dict.fromkeys(names, (200, 260)))
+    scores = scored(data, *LINE)
+    with (scores / "scores.csv").open(newline="") as file:
+        written = {row["chan_id"] for row in csv.DictReader(file)}
+    assert written == {"'=1+1", "'@SUM(A1)", "L" * 242}
+    assert open_scores(scores).channels == names

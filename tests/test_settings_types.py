@@ -13,11 +13,13 @@ from datasets import DATASETS
 from detectors import DETECTORS
 from drawing import COLOURS, LAYOUTS, SCALINGS
 from models import DENSITIES
+from runtime.errors import InputError
 from settings.load import load_config, recorded_config, save_config
 
 finite = st.floats(-1e6, 1e6)
 positive = st.floats(1e-12, 1e12)
 share = st.floats(0, 1, exclude_min=True)
+size = st.floats(1e-12, 1e12)
 count = st.integers(1, 10**6)
 from_zero = st.integers(0, 10**6)
 word = st.text("abcXYZ019_./ äß-%=", min_size=1).filter(lambda text: not text.startswith("-"))
@@ -46,21 +48,27 @@ VALID: dict[str, st.SearchStrategy] = {
     "smap_used_dims": three(from_zero),
     "picture_depth": st.just("auto") | positive,
     "img_mean": st.just("auto") | three(finite),
-    "img_std": st.just("auto") | three(positive),
+    "img_std": st.just("auto") | three(size),
     "extractor": word,
     "weights": word,
     "c_conds": three(st.integers(1, 100).map(lambda n: 4 * n)),
     "parallel_blocks": three(count),
-    "clamp_alpha": positive,
+    "clamp_alpha": size,
     "batch_size": count,
     "meta_epochs": count,
     "sub_epochs": count,
-    "lr": positive,
+    "lr": size,
     "lr_warmup_epochs": from_zero,
     "lr_warmup_from": share,
     "lr_decay_milestones": st.lists(count, min_size=1).map(tuple),
     "lr_decay_gamma": share,
-    "grad_clip": positive,
+    "grad_clip": size,
+    **dict.fromkeys(("stride", "latent", "hidden"), count),
+    "planar_flows": from_zero,
+    "first_share": st.floats(0, 1),
+    "weight_decay": st.floats(0, 1e6),
+    "widths": st.lists(count, min_size=1).map(tuple),
+    "explained": share,
     "top_k": share,
     "vis_top_k": from_zero,
     "layout": st.sampled_from(list(LAYOUTS)),
@@ -73,17 +81,11 @@ VALID: dict[str, st.SearchStrategy] = {
     "time_scales": st.lists(count, min_size=1).map(tuple),
     "window": count,
     "fold_width": count,
-    **dict.fromkeys(("stride", "latent", "hidden"), count),
-    "planar_flows": from_zero,
-    "first_share": st.floats(0, 1),
-    "weight_decay": st.floats(0, 1e6),
-    "widths": st.lists(count, min_size=1).map(tuple),
-    "explained": share,
     "picture_score": st.sampled_from(["auto", "mul", "energy"]),
     "variant": st.sampled_from(["paper", "code"]),
     "mtf_bins": count,
     "max_columns": count,
-    "gaussian_floor": positive,
+    "gaussian_floor": size,
     "memory_size": count,
     "fleet_size": from_zero,
     "fleet_offset": st.floats(0, 1e6),
@@ -100,8 +102,8 @@ VALID: dict[str, st.SearchStrategy] = {
     "release": st.floats(0, 1),
     **dict.fromkeys(("join", "cool_down", "moved_after", "drift"), from_zero),
     "least_length": count,
-    "vus_window": st.just("auto") | from_zero,
-    "bootstrap": from_zero,
+    "vus_window": st.just("auto") | st.integers(0, 10_000),
+    "bootstrap": st.integers(0, 100_000),
     **{name: st.booleans() for name, setting in DEFAULTS.items() if setting.type is bool},
     **{
         name: st.sampled_from(typing.get_args(setting.type))
@@ -156,3 +158,32 @@ def test_config_json_is_read_back(tmp_path_factory: pytest.TempPathFactory, valu
     with pytest.raises(dataclasses.FrozenInstanceError):
         again.seed = 1
     assert json.loads(path.read_text(encoding="utf-8"))["weights"] == "random"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("threshold", "1e999"),
+        ("vus_window", "1000000000000"),
+        ("bootstrap", "100000000000000000000"),
+        ("gaussian_floor", "1e300"),
+        ("gaussian_floor", "1e-300"),
+        ("img_std", "1 1 1e300"),
+        ("lr", "1e99"),
+        ("time_scales", "1 100000000000000000000"),
+        ("window", "10000000"),
+        ("colour_window", "10000000"),
+        ("smooth", "10000000"),
+        ("widths", "16 10000000"),
+        ("meta_epochs", "1" + "0" * 400),
+        ("join", "-" + "1" * 400),
+    ],
+)
+def test_values_that_no_run_survives_are_refused_before_it_starts(name: str, value: str) -> None:
+    with pytest.raises(InputError, match=rf"--{name.replace('_', '-')}: {name} = .*Allowed: "):
+        parsed(f"--{name}", *value.split())
+
+
+def test_the_error_names_the_bound_of_the_setting_itself() -> None:
+    with pytest.raises(InputError, match="Allowed: numbers up to 10000"):
+        parsed("--vus-window", "1000000000000")

@@ -17,6 +17,7 @@ from data.table.sheet import Sheet, column_names
 from data.table.text import SAMPLE, Lines, read_lines
 from data.table.times import is_stamp
 from runtime.errors import InputError
+from runtime.files import readable
 
 TEXT_KINDS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 KINDS = (*TEXT_KINDS, ".parquet", ".npz", ".npy")
@@ -33,7 +34,7 @@ def kind_of(path: Path) -> str | None:
 
 def stem_of(path: Path) -> str:
     """The name of a file without its kind."""
-    return path.name[: -len(kind_of(path) or "")] or path.name
+    return readable(path.name[: -len(kind_of(path) or "")] or path.name)
 
 
 def read_sheet(path: Path, table_format: TableFormat, key: str = "") -> Sheet:

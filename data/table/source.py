@@ -16,6 +16,7 @@ from data.table.parts import Cut, Facts, Parts, PartsSource, all_of, cut_at, par
 from data.table.reading import Reading, read_recording
 from data.table.split import training_rows
 from runtime.errors import note, unknown_name, warn
+from runtime.files import readable
 
 CACHE = 2**28  # bytes of series that are kept
 
@@ -34,7 +35,7 @@ class TableSource(PartsSource):
         self._entries = channels_of(path, whole=steps is not None)
         self.channels = list(self._entries)
         self.untrained = [name for name, entry in self._entries.items() if entry.untrained]
-        self.name = stem_of(path) if path.is_file() else path.resolve().name
+        self.name = stem_of(path) if path.is_file() else readable(path.resolve().name)
         label_path = Path(table_format.label_file) if table_format.label_file else label_file_of(path)
         self._labels = None
         if label_path is not None:

@@ -100,6 +100,12 @@ class Backbone(Extractor):
                 raise
             size = "x".join(map(str, pictures.shape[2:]))
             raise InputError(f"pictures of {size} are too small for this extractor. Raise --input-size.") from error
+        except AssertionError as error:  # timm's word for pictures of another size than a network was made for
+            size = "x".join(map(str, pictures.shape[2:]))
+            raise InputError(
+                f"this extractor reads no pictures of {size} ({error}). Vision transformers read one size only, and no "
+                "lines: set --layout stretch and that --input-size, or choose another --extractor."
+            ) from error
 
 
 def _width(size: int | tuple[int, int]) -> int:
