@@ -204,6 +204,12 @@ def test_missing_or_broken_scores_are_named(scored, capsys: pytest.CaptureFixtur
     broken[1, 3, 3] = np.nan
     np.save(maps, broken)
     assert evaluate(scored) == 2
+    assert f"{maps}: is damaged: not what the test wrote" in capsys.readouterr().err
+    described = maps.with_name("config.json")
+    record = described.read_text()  # of a run that kept no checksums, too
+    described.write_text(json.dumps({k: v for k, v in json.loads(record).items() if k not in ("checksum", "files")}))
+    assert evaluate(scored) == 2
+    described.write_text(record)
     assert "channel S-1 has scores that are not finite" in capsys.readouterr().err
     maps.unlink()
     assert evaluate(scored) == 2

@@ -88,7 +88,7 @@ def test_who_is_told_to_stop_says_what_is_kept_and_leaves_nothing_behind(
 ) -> None:
     command = [sys.executable, "-c", WAITS, str(tmp_path)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = subprocess.Popen(command, cwd=ROOT, **pipes, preexec_fn=lambda: signal.signal(signal.SIGINT, int_handler))
+    process = subprocess.Popen(command, cwd=ROOT, **pipes, preexec_fn=lambda: signal.signal(number, usual[number]))
     assert process.stdout.readline() == b"waits\n", "output is written line by line"
     process.send_signal(number)
     told = process.communicate(timeout=30)[1].decode().splitlines()
@@ -97,7 +97,12 @@ def test_who_is_told_to_stop_says_what_is_kept_and_leaves_nothing_behind(
     assert not list(tmp_path.iterdir())
 
 
-int_handler = signal.default_int_handler  # a test runner in the background may ignore SIGINT
+# a test runner in the background may ignore SIGINT, and one under nohup SIGHUP
+usual = {
+    signal.SIGTERM: signal.SIG_DFL,
+    signal.SIGHUP: signal.SIG_DFL,
+    signal.SIGINT: signal.default_int_handler,
+}
 
 
 @posix
