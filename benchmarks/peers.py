@@ -1,6 +1,6 @@
 """MSFlow beside its peers: every detector on the same steps, judged by the same code, beside the trivial scores.
 
-    uv run python -m benchmarks.peers --data-path data/smap                     everything: about five hours, two cores
+    uv run python -m benchmarks.peers --data-path data/smap                     everything: many hours on two cores
     uv run python -m benchmarks.peers --detectors usad tranad --data sample     some of it; this needs no SMAP
     uv run python -m benchmarks.peers --data-path data/smap --weights FILE      with MSFlow on resnet18's features, too
 
