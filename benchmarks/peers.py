@@ -73,7 +73,8 @@ RANKS = ((POOLED, "pooled"), (PER_CHANNEL, "per_channel"), (SECOND_HALF, "second
 
 @dataclass(frozen=True)
 class Made:
-    """What a command left: the folders of its scores by class, seconds of training and scoring, and peak memory."""
+    """What a command left: the folders of its scores by class, seconds of processors that training and scoring took
+    (on one thread those of an idle machine's clock), and peak memory."""
 
     folders: dict[str, Path]
     seconds: float
@@ -111,13 +112,13 @@ def config_of(flags: list[str]) -> Config:
 def made(flags: list[str]) -> Made:
     """Train and score all tasks of a command; the memory is that of the whole process."""
     config, folders = config_of(flags), {}
-    started = time.perf_counter()
+    started = time.process_time()
     with contextlib.redirect_stdout(io.StringIO()):
         for task in DATASETS[config.dataset].tasks(config):
             run = open_run(run_config(config, task), task)
             train(run)
             folders[task.class_name] = test(run)[0]
-    return Made(folders, time.perf_counter() - started, peak_resident() / 1e9)
+    return Made(folders, time.process_time() - started, peak_resident() / 1e9)
 
 
 def made_apart(flags: list[str]) -> Made:
@@ -230,10 +231,10 @@ def rows_of(data: str, detector: str, seed: int, given: argparse.Namespace) -> I
             read_as = [replace(recipe, smooth=width) for width in widths]
             readings = [(detector, reading, command + judged_as(detector, reading)) for reading in read_as]
         for name, reading, command in readings:
-            started = time.perf_counter()
+            started = time.process_time()
             if cost is None:
                 scoring = trivial_of(name, chosen, reading)
-                spent = time.perf_counter() - started, np.nan
+                spent = time.process_time() - started, np.nan
             else:
                 scoring = scoring_of(name, cost.folders, chosen, reading)
                 spent = cost.seconds, cost.gigabytes
