@@ -153,6 +153,17 @@ def test_what_it_cannot_do_is_said(name: str) -> None:
     assert build_extractor(name, "auto", 0).lines_only
 
 
+@pytest.mark.parametrize("width", [64, 65, 300, 2001])
+def test_products_of_matrices_are_the_convolutions_of_the_network(width: int) -> None:
+    network = build_extractor("telemetry", "random", 3).network
+    lines = torch.randn(3, 1, width, generator=torch.Generator().manual_seed(width))
+    with torch.no_grad():
+        quick = network(lines)
+        network.fused = False
+        for found, expected in zip(quick, network(lines), strict=True):
+            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_several_are_those_of_each_one_after_the_other() -> None:
     parts = [line_extractor(name) for name in ("telemetry", "resnet18")]
     both = line_extractor("telemetry+resnet18")

@@ -20,34 +20,48 @@ STEM = 7  # steps that the first layer sees
 
 
 class RowConvolution(nn.Conv1d):
-    """A convolution (B, C, W) -> (B, C', ceil(W / stride)) that reflects at the ends.
+    """A convolution (B, C, W) -> (B, C', ceil(W / stride)) that reflects at the ends."""
 
-    Outside of training it goes by the kernels for two dimensions, with the features of a place side by side in memory:
-    on CPUs that takes less than half the time.
-    """
+    def __init__(self, channels: int, features: int, kernel: int, stride: int = 1) -> None:
+        super().__init__(channels, features, kernel, stride, kernel // 2, padding_mode="reflect")
+        # in memory the kernel's places stand first, a whole matrix each
+        self.weight.data = self.weight.data.permute(2, 1, 0).contiguous().permute(2, 1, 0)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """As its parent."""
-        if self.training:
-            return super().forward(x)
-        rows = x[:, :, None].contiguous(memory_format=torch.channels_last)
-        (before,) = self.padding
-        if before:
-            rows = F.pad(rows, (before, before, 0, 0), mode="reflect")
-        return F.conv2d(rows, self.weight[:, :, None], self.bias, (1, *self.stride))[:, :, 0]
+    def of_rows(self, rows: Tensor, beside: int = 0) -> Tensor:
+        """Rows (W + kernel - 1, C), a step each and reflected -> (ceil(W / stride) + 2 beside, C').
+
+        The first and last `beside` are left for who reflects them. A product of matrices for each place of the kernel:
+        so narrow, that takes about two thirds of the time of a library's convolution, which copies what it reads.
+        """
+        (stride,), (kernel,) = self.stride, self.kernel_size
+        count = (len(rows) - kernel) // stride + 1
+        found = rows.new_empty(count + 2 * beside, self.out_channels)
+        inner = found[beside : beside + count]
+        if self.in_channels == 1:
+            torch.addmm(self.bias, rows[:, 0].unfold(0, kernel, stride), self.weight[:, 0].T, out=inner)
+            return found
+        first, *others = self.weight.permute(2, 1, 0)
+        last = stride * (count - 1) + 1
+        torch.addmm(self.bias, rows[:last:stride], first, out=inner)
+        for place, weight in enumerate(others, 1):
+            inner.addmm_(rows[place : place + last : stride], weight)
+        return found
 
 
 class Convolution(nn.Sequential):
     """A convolution and what normalises a batch."""
 
     def __init__(self, channels: int, features: int, kernel: int, stride: int = 1) -> None:
-        conv = RowConvolution(channels, features, kernel, stride, kernel // 2, padding_mode="reflect")
-        super().__init__(conv, nn.BatchNorm1d(features))
+        super().__init__(RowConvolution(channels, features, kernel, stride), nn.BatchNorm1d(features))
 
     def fuse(self) -> None:
         """Take the normalisation, as it is outside of training, into the convolution."""
         conv, norm = self
         self[0], self[1] = fuse_conv_bn_eval(conv.eval(), norm.eval()), nn.Identity()
+
+    def of_rows(self, rows: Tensor, beside: int = 0) -> Tensor:
+        """The fused convolution of rows."""
+        return self[0].of_rows(rows, beside)
 
 
 class Block(nn.Module):
@@ -64,6 +78,20 @@ class Block(nn.Module):
         """(B, C, W) -> (B, C', ceil(W / stride))."""
         return torch.relu(self.second(torch.relu(self.first(x))) + self.shortcut(x))
 
+    def of_rows(self, rows: Tensor) -> Tensor:
+        """Reflected rows (W + 2, C) -> the next level's or block's (ceil(W / stride) + 2, C'), fused."""
+        inner = reflected(self.first.of_rows(rows, 1).relu_())
+        found = self.second.of_rows(inner, 1)
+        same = isinstance(self.shortcut, nn.Identity)
+        found[1:-1] += rows[1:-1] if same else self.shortcut.of_rows(rows[1:-1])
+        return reflected(found.relu_())
+
+
+def reflected(rows: Tensor) -> Tensor:
+    """Rows (W + 2, C) whose first and last are made those beside the ends."""
+    rows[0], rows[-1] = rows[2], rows[-3]
+    return rows
+
 
 class TelemetryNetwork(nn.Module):
     """Two residual blocks per level behind one convolution: (B, 1, W) -> levels (B, C_l, ceil(W / s_l))."""
@@ -73,6 +101,7 @@ class TelemetryNetwork(nn.Module):
 
     def __init__(self, fused: bool = True) -> None:
         super().__init__()
+        self.fused = False
         self.stem = Convolution(1, WIDTHS[0], STEM, 2)
         before = (WIDTHS[0], *WIDTHS)
         self.levels = nn.ModuleList(
@@ -93,17 +122,32 @@ class TelemetryNetwork(nn.Module):
         return seen
 
     def fuse(self) -> None:
-        """Make it what it is outside of training."""
+        """Make it what it is outside of training, and quick."""
+        self.fused = True
         for module in self.modules():
             if isinstance(module, Convolution):
                 module.fuse()
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Lines (B, 1, W) -> levels (B, C_l, ceil(W / s_l))."""
+        if self.fused:
+            lines = zip(*(self._of_line(line) for line in x[:, 0]), strict=True)
+            return [torch.stack(level).transpose(1, 2) for level in lines]
         x, found = torch.relu(self.stem(x)), []
         for level, features in zip(self.levels, self.features, strict=True):
             x = level(x)
             found.append(features(x))
+        return found
+
+    def _of_line(self, line: Tensor) -> list[Tensor]:
+        """A line (W,) -> levels (ceil(W / s_l), C_l)."""
+        beside = STEM // 2
+        columns = F.pad(line[None], (beside, beside), mode="reflect")[0, :, None]
+        rows, found = reflected(self.stem.of_rows(columns, 1).relu_()), []
+        for level, features in zip(self.levels, self.features, strict=True):
+            for block in level:
+                rows = block.of_rows(rows)
+            found.append(features.of_rows(rows[1:-1]))
         return found
 
 
