@@ -25,6 +25,7 @@ from runs.folder import CONFIG_FILE, FEATURES, TRAIN_SCORES, run_folder
 from runtime import distributed
 from runtime.errors import InputError
 from runtime.files import make_folder
+from runtime.threads import processors
 from settings.config import Config
 from settings.effects import score_name
 from settings.load import read_record, recorded_config
@@ -182,6 +183,8 @@ def known_columns(config: Config, folder: Path, task: Task) -> dict[str, list[st
 
 
 def _device(name: str) -> torch.device:
+    """The device to work on; the CPU with no more threads than there are processors for them."""
+    torch.set_num_threads(min(torch.get_num_threads(), processors()))
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("device = cuda: no CUDA device is to be had here. Set --device cpu or auto.")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

@@ -8,7 +8,7 @@ import torch
 from conftest import tiny_flags, without_idle, write_telemanom
 
 from datasets import DATASETS
-from detectors import DETECTORS
+from detectors import DETECTORS, run
 from detectors.loop import LAST, Course
 from detectors.msflow import model
 from detectors.run import Run, open_run
@@ -119,3 +119,15 @@ def test_the_hardware_is_asked_for_bfloat16(monkeypatch: pytest.MonkeyPatch) -> 
             monkeypatch.setattr(model.platform, "machine", lambda machine=machine: machine)
             monkeypatch.setattr(torch.cpu, asked, lambda has=has: has)
             assert model.has_bfloat16(cpu) is has
+
+
+def test_there_are_no_more_threads_than_processors(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_num_threads()
+    try:
+        for asked, there, expected in ((1, 8, 1), (6, 2, 2), (6, 1, 1)):
+            torch.set_num_threads(asked)
+            monkeypatch.setattr(run, "processors", lambda there=there: there)
+            opened(data, "--device", "cpu")
+            assert torch.get_num_threads() == expected
+    finally:
+        torch.set_num_threads(before)

@@ -25,7 +25,7 @@ from settings.effects import DRAWN_BY, changed_settings, scaling_name
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether a device multiplies bfloat16 by instructions of its own: where it only emulates them, float32 is faster."""
+    """Whether a device multiplies bfloat16 by instructions of its own; where it emulates them, float32 is faster."""
     if device.type != "cpu":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if platform.machine().lower() in ("x86_64", "amd64"):
