@@ -22,6 +22,7 @@ from detectors.series import SeriesWay
 from models.checkpoints import fitting, read_checkpoint
 from runs.fingerprints import of_split
 from runs.folder import CONFIG_FILE, FEATURES, TRAIN_SCORES, run_folder
+from runs.known import listed
 from runtime import distributed
 from runtime.errors import InputError
 from runtime.files import make_folder
@@ -171,8 +172,14 @@ def _reopened_pictures(folder: Path, config: Config) -> Run:
 
 
 def checkpoint_to_test(config: Config, folder: Path) -> Path:
-    """The checkpoint that is tested."""
-    return Path(config.eval_ckpt or folder / LAST)
+    """The checkpoint that is tested. Raises InputError where the run has none, with the runs that there are."""
+    checkpoint = Path(config.eval_ckpt or folder / LAST)
+    if not checkpoint.exists():
+        raise InputError(
+            f"{checkpoint}: no such checkpoint. Train first (--mode train), set --eval-ckpt, or name another run by "
+            f"its recipe (--config). {listed(Path(config.work_dir))}"
+        )
+    return checkpoint
 
 
 def known_columns(config: Config, folder: Path, task: Task) -> dict[str, list[str]]:
