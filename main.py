@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.errors import InputError, exit_code
+from runtime.locks import read
 from runtime.malloc import keep_freed_memory
 from runtime.stopping import AGAIN, told_when_stopped
 from settings.config import Config
@@ -45,7 +46,8 @@ def run(argv: list[str] | None) -> None:
         if config.mode != "score" and (told := told_of_published(config)):
             print(told)
         if config.mode == "score":
-            _score(config)
+            with read(Path(config.run)):
+                _score(config)
         else:
             with ExitStack() as owning:
                 _run_all(config, owning)

@@ -20,7 +20,7 @@ from detectors.loop import LAST, Course
 from detectors.pictures import PictureWay
 from detectors.series import SeriesWay
 from models.checkpoints import fitting, read_checkpoint
-from runs.fingerprints import of_split
+from runs.fingerprints import of_split, require_of
 from runs.folder import CONFIG_FILE, FEATURES, TRAIN_SCORES, run_folder
 from runs.known import listed
 from runtime import distributed
@@ -136,6 +136,8 @@ def reopened(folder: Path, config: Config | None = None) -> Run:
     if DATASETS[config.dataset].kind == "pictures":
         return _reopened_pictures(folder, config)
     content = read_checkpoint(folder / LAST)
+    if (train := folder / "scores" / TRAIN_SCORES / CONFIG_FILE).is_file():  # who needs them says that they are missing
+        require_of(folder / LAST, read_record(train), train.parent)
     if score_name(config) != "nll":
         raise InputError(
             f"{folder}: is a run of channels drawn as pictures (layout = stretch); new series need --layout line."
@@ -161,6 +163,7 @@ def _reopened_pictures(folder: Path, config: Config) -> Run:
     checkpoint = folder / facts.get("checkpoint", LAST)
     if not checkpoint.is_file():
         raise InputError(f"{folder}: was scored by a checkpoint from elsewhere. Run --mode test with its last.pt.")
+    require_of(checkpoint, facts, train.parent)
     content = read_checkpoint(checkpoint)
     known = {channel: [] for channel in content.get("channels") or [facts["class_name"]]}
     task = PictureTask(facts["class_name"], folder, lambda *_: [])

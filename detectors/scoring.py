@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from detectors.base import PictureMetrics
-from detectors.loop import BEST
+from detectors.loop import BEST, LAST
 from detectors.run import Run, checkpoint_to_test
 from models.checkpoints import fitting, read_checkpoint
 from runs import fingerprints
-from runs.fingerprints import changed, of_files
+from runs.fingerprints import CHECKPOINT, changed, of_file, of_files
 from runs.folder import CONFIG_FILE, TRAIN_SCORES
 from runtime import distributed
 from runtime.errors import warn
@@ -72,6 +72,7 @@ def write_scores(run: Run, folder: Path, splits: Sequence[str], recorded: Config
             distributed.wait()  # until every process has written its share
             if distributed.is_writer():
                 made_from = {"data": fingerprints.of_split(run.task, split)} if run.task.kind == "series" else {}
+                made_from[CHECKPOINT] = of_file(run.checkpoint or run.folder / LAST)
                 facts = run.facts() | told | made_from | {"files": of_files(place, without=TRAIN_SCORES)}
                 save_config(place / CONFIG_FILE, recorded or run.config, facts)
     return metrics
