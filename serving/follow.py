@@ -24,7 +24,7 @@ from evaluation.frames import ALARM_COLUMNS, STEP_COLUMNS, csv_text, iso
 from metrics.events import Alarm
 from runs.fingerprints import CHECKPOINT, of_file
 from runtime.errors import InputError
-from runtime.files import file_name
+from runtime.files import atomic_file, file_name, writing
 from runtime.locks import owned
 from serving.fitted import Fitted
 from serving.stream import Stream
@@ -116,7 +116,8 @@ class Following:
             self._restore()
         else:
             for name, columns in (("scores", STEP_COLUMNS), ("alarms", ALARM_COLUMNS)):
-                self._files[name].write_text(",".join(columns) + "\n", encoding="utf-8")
+                with atomic_file(self._files[name]) as temporary:
+                    temporary.write_text(",".join(columns) + "\n", encoding="utf-8")
 
     def _restore(self) -> None:
         more = self.stream.restore(self._state)
@@ -189,13 +190,16 @@ class Following:
         ended = pd.DataFrame(alarms, columns=list(ALARM_COLUMNS))
         for name, frame in (("scores", told), ("alarms", ended)):
             if len(frame):
-                with self._files[name].open("a", encoding="utf-8", newline="") as file:
+                path = self._files[name]
+                with writing(path), path.open("r+", encoding="utf-8", newline="") as file:  # never one without a header
+                    file.seek(0, os.SEEK_END)
                     file.write(csv_text(frame, header=False))
                     file.flush()
                     os.fsync(file.fileno())  # the state that follows says that it is there
 
     def _save(self) -> None:
-        sizes = {name: path.stat().st_size for name, path in self._files.items()}
+        with writing(self._state):
+            sizes = {name: path.stat().st_size for name, path in self._files.items()}
         more = {"offset": self.offset, "alarm": self._lasting, "sizes": sizes, "table": self._table.state()}
         more[CHECKPOINT] = self._checkpoint
         self.stream.save(self._state, more)

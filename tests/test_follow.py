@@ -309,6 +309,12 @@ def test_scores_of_a_followed_file_have_their_header_at_once(run: Path, tmp_path
     assert (folder / "alarms.csv").read_text() == ",".join(ALARM_COLUMNS) + "\n"
 
 
+def test_scores_of_columns_that_were_removed_are_an_error(run: Path) -> None:
+    shutil.rmtree(run / "scores" / "train" / "columns")
+    with pytest.raises(InputError, match=r"columns.pump\.npy: missing"):
+        msflow.load(run).score(november())
+
+
 def test_what_another_training_has_begun_is_not_gone_on_with(run: Path, tmp_path: Path) -> None:
     path = tmp_path / "november.csv"
     path.write_bytes(text_of(november()[:50]))

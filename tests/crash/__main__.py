@@ -36,7 +36,7 @@ class Known:
     @property
     def made(self) -> list[str]:
         """The folders of results."""
-        return sorted({name.partition("/")[0] for name in self.after if "/" in name} - {"pictures", "new"})
+        return sorted({name.partition("/")[0] for name in self.after if name not in self.before})
 
 
 @dataclass
@@ -51,9 +51,6 @@ def known(scenario: Scenario, base: Path) -> Known:
     """Prepare a scenario and run it to its end, twice, for what is never the same."""
     prepared = base / f"{scenario.name} prepared"
     prepared.mkdir()
-    import time
-
-    t0 = time.time()
     done = trial.forked(prepared, [scenario.prepare], lambda: None)
     assert done.code == 0, done.output
     ends, before, place = [], files_of(prepared), fresh(prepared, base)
@@ -65,7 +62,6 @@ def known(scenario: Scenario, base: Path) -> Known:
         course, done = trial.whole_course(place, scenario.works, base / f"{scenario.name} {number}.log")
         assert done.code == 0, done.output
         ends.append({name: (place / name).read_bytes() for name in files_of(place)})
-    print(scenario.name, time.time() - t0, flush=True)
     changing = {name for name in ends[0] if ends[0][name] != ends[1].get(name)}
     return Known(scenario, prepared, before, course, ends[0], changing)
 
@@ -86,11 +82,25 @@ def cut(known: Known, how: str, base: Path, chance: random.Random, counts: Count
         told += f", {moment}"
         counts.tried[how, known.scenario.name, operation.phase] += 1
         counts.wrong += [f"{told}: {wrong}" for wrong in judged(known, how, place, ended)]
+    counts.wrong += [f"{told}: {wrong}" for wrong in gone_on(known, how, place)]
+
+
+def gone_on(known: Known, how: str, place: Path) -> list[str]:
+    """Go on where a scenario was cut short; tells what is then not as if nothing had happened.
+
+    Beside half of what vanished, what is left may be refused in one line; then it goes on without it.
+    """
+    if how == "vanish":
+        shutil.copytree(known.prepared, place, dirs_exist_ok=True)
     done = trial.forked(place, known.scenario.works, lambda: None)
+    if how == "vanish" and done.code == 2 and "Traceback" not in done.output:
+        for folder in known.made:
+            shutil.rmtree(place / folder, ignore_errors=True)
+        shutil.copytree(known.prepared, place, dirs_exist_ok=True)
+        done = trial.forked(place, known.scenario.works, lambda: None)
     if done.code or done.hung:
-        counts.wrong.append(f"{told}: did not go on: {done.code} {done.output[-2000:]}")
-    else:
-        counts.wrong += [f"{told}: {wrong}" for wrong in differing(place, known.after, known.changing)]
+        return [f"did not go on: {done.code} {done.output[-2000:]}"]
+    return differing(place, known.after, known.changing)
 
 
 def one_cut(known: Known, how: str, place: Path, chance: random.Random) -> tuple[Operation, Ended, str]:
