@@ -155,11 +155,14 @@ def _told(path: Path, error: OSError) -> InputError | None:
         return InputError(f"{path}: cannot be copied to ({error.args[0][0][-1]}). Make room, or choose another folder.")
     if isinstance(error, PermissionError):
         return InputError(f"{path}: cannot be written ({error.strerror}). Choose another folder.")
-    if error.errno in FULL:
-        return InputError(f"{path}: cannot be written ({error.strerror}). Make room, or choose another folder.")
+    of_numpy = error.errno is None and "requested and" in str(error)  # it says only how much it could write
+    if error.errno in FULL or of_numpy:
+        return InputError(
+            f"{path}: cannot be written ({error.strerror or error}). Make room, or choose another folder."
+        )
     if isinstance(error, FileNotFoundError) and (not path.parent.is_dir() or error.filename == str(path)):
         gone = path.parent if error.filename != str(path) else path
-        return InputError(f"{gone}: has vanished while it was written to. Run again, or choose another folder.")
+        return InputError(f"{gone}: has vanished meanwhile. Run again, or choose another folder.")
     return None
 
 

@@ -1,6 +1,7 @@
 """A folder has one run at a time, and what killed processes have left half-written goes with the next."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import eval_smap_timestep
 import export_smap_scores
 import main
 from runtime.errors import InputError
-from runtime.files import atomic_file, atomic_folder, remove_leftovers
+from runtime.files import atomic_file, atomic_folder, remove_leftovers, writing
 from runtime.locks import owned, read
 
 ROOT = Path(main.__file__).parent
@@ -142,6 +143,17 @@ def test_files_are_on_the_disk_before_they_have_their_names(tmp_path: Path, monk
 def test_a_full_disk_and_a_folder_that_vanishes_are_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="file: cannot be written .*Make room"), atomic_file(tmp_path / "file"):
         raise OSError(28, "No space left on device")
+    with pytest.raises(InputError, match="folder: cannot be written .*Make room"), atomic_folder(tmp_path / "folder"):
+        raise OSError("4352 requested and 2032 written")  # as NumPy says it
+    with pytest.raises(InputError, match="log: cannot be written .*Make room"), writing(tmp_path / "log"):
+        raise OSError(27, "File too large")
+    with pytest.raises(InputError, match="log: has vanished"), writing(tmp_path / "log"):
+        (tmp_path / "log").open("r+")
+    with (
+        pytest.raises(InputError, match=r"copy: cannot be copied to \(.*No such file"),
+        atomic_folder(tmp_path / "copy"),
+    ):
+        shutil.copytree(tmp_path / "nothing", tmp_path / "here")
     with pytest.raises(InputError, match="gone: has vanished"), atomic_file(tmp_path / "gone" / "file") as file:
         file.unlink()
         file.parent.rmdir()

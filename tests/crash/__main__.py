@@ -53,13 +53,11 @@ def known(scenario: Scenario, base: Path) -> Known:
     prepared.mkdir()
     done = trial.forked(prepared, [scenario.prepare], lambda: None)
     assert done.code == 0, done.output
-    ends, before, place = [], files_of(prepared), fresh(prepared, base)
-    done = trial.load_what_they_load(place, scenario.works, base / "modules.log")
-    assert done.code == 0, done.output
-    ends.append({name: (place / name).read_bytes() for name in files_of(place)})
-    for number in range(1):
+    ends, before = [], files_of(prepared)
+    works, log = scenario.works, base / f"{scenario.name}.log"
+    for follow in (trial.load_what_they_load, trial.followed):
         place = fresh(prepared, base)
-        course, done = trial.whole_course(place, scenario.works, base / f"{scenario.name} {number}.log")
+        course, done = follow(place, works, log)
         assert done.code == 0, done.output
         ends.append({name: (place / name).read_bytes() for name in files_of(place)})
     changing = {name for name in ends[0] if ends[0][name] != ends[1].get(name)}

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import json
 import os
 import re
 import resource
@@ -143,7 +144,7 @@ def _worked(place: Path, works: Sequence[Work], prepare: Callable[[], None]) -> 
         sys.stdout.flush(), sys.stderr.flush()
 
 
-def load_what_they_load(place: Path, works: Sequence[Work], log: Path) -> Ended:
+def load_what_they_load(place: Path, works: Sequence[Work], log: Path) -> tuple[Course, Ended]:
     """Do the works to their end, and import here what they have imported: later children need not."""
 
     def tell() -> None:
@@ -153,11 +154,13 @@ def load_what_they_load(place: Path, works: Sequence[Work], log: Path) -> Ended:
     for name in log.read_text(encoding="utf-8").split() if ended.code == 0 else ():
         with contextlib.suppress(Exception):  # some can be imported by others alone
             importlib.import_module(name)
-    return ended
+    return Course(), ended
 
 
-def whole_course(place: Path, works: Sequence[Work], log: Path) -> tuple[Course, Ended]:
+def followed(place: Path, works: Sequence[Work], log: Path) -> tuple[Course, Ended]:
     """Do the works to their end, and tell of every operation, by way of a file outside the place."""
+
+    log.unlink(missing_ok=True)
 
     def begin() -> None:
         start, phase = time.monotonic(), "begin"
@@ -167,13 +170,13 @@ def whole_course(place: Path, works: Sequence[Work], log: Path) -> tuple[Course,
             phase = next((name for name, pattern in PHASES.items() if re.search(pattern, target)), phase)
             named = sums(place / path, target) if event == "os.rename" else {}
             with log.open("a", encoding="utf-8") as file:
-                file.write(repr((event, path, phase, time.monotonic() - start, named)) + "\n")
+                file.write(json.dumps([event, path, phase, time.monotonic() - start, named]) + "\n")
 
         Watcher(place, act)
 
     ended, course = forked(place, works, begin), Course()
     for line in log.read_text(encoding="utf-8").splitlines():
-        event, path, phase, seconds, named = eval(line)
+        event, path, phase, seconds, named = json.loads(line)
         course.operations.append(Operation(event, path, phase, seconds))
         for name, content in named.items():
             course.contents.setdefault(name, set()).add(content)
