@@ -15,6 +15,7 @@ from evaluation.summary import evaluate_all
 from runs.command import scores_command
 from runs.scores import owning
 from runtime.errors import exit_code
+from runtime.stopping import AGAIN, told_when_stopped
 from settings.effects import JUDGED_BY
 
 FLAGS = ["save_npy", "report", *JUDGED_BY]  # all other settings stand as the scores were made
@@ -27,7 +28,7 @@ def run(argv: list[str] | None) -> None:
     if command.switches:
         print_check(command.runs[0].task.labels)
     else:
-        with owning(command.runs):
+        with owning(command.runs), told_when_stopped(lambda: AGAIN):
             evaluate_all(command.runs)
 
 

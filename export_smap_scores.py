@@ -11,12 +11,13 @@ from evaluation.ranking import export
 from runs.command import scores_command
 from runs.scores import owning
 from runtime.errors import exit_code
+from runtime.stopping import AGAIN, told_when_stopped
 
 
 def run(argv: list[str] | None) -> None:
     """Find the scores, then export them."""
     command = scores_command(__doc__, ["vis_top_k"], argv)
-    with owning(command.runs):
+    with owning(command.runs), told_when_stopped(lambda: AGAIN):
         for scored in command.runs:
             export(scored.folder, scored.task, scored.config)
 

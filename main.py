@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from runtime.errors import InputError, exit_code
+from runtime.locks import read
 from runtime.malloc import keep_freed_memory
+from runtime.stopping import AGAIN, told_when_stopped
 from settings.config import Config
 from settings.effects import idle_in_recipe, warn_of_idle
 from settings.flags import make_parser
@@ -30,7 +32,7 @@ def run(argv: list[str] | None) -> None:
     flags = vars(make_parser(__doc__).parse_args(argv))
     recipe = flags.pop("config")
     if flags.get("mode") == "score":
-        config = load_config(recipe, flags, _recorded(flags.get("run", "")))
+        config = load_config(recipe, flags, _recorded(flags.get("run", ""), load_config(recipe, flags).work_dir))
     else:
         config = load_config(recipe, flags)
     warn_of_idle(config, flags)
@@ -38,24 +40,26 @@ def run(argv: list[str] | None) -> None:
     keep_freed_memory()
     from runtime import distributed  # here and below, because --help must not wait for NumPy and torch
 
-    with distributed.session(config.device):
+    with distributed.session(config.device), told_when_stopped(lambda: AGAIN):
         if recipe and (names := idle_in_recipe(config, Path(recipe), flags)):
             print(f"Set in {recipe}, but without effect here: {', '.join(names)}.")
         if config.mode != "score" and (told := told_of_published(config)):
             print(told)
         if config.mode == "score":
-            _score(config)
+            with read(Path(config.run)):
+                _score(config)
         else:
             with ExitStack() as owning:
                 _run_all(config, owning)
 
 
-def _recorded(folder: str) -> dict[str, Any]:
+def _recorded(folder: str, work_dir: str) -> dict[str, Any]:
     """The settings of the run that scores new data: what is new about them is which data."""
     from datasets import DATASETS
+    from runs.known import listed
 
     if not folder:
-        raise InputError("--mode score: which run is to score? Set --run to its folder in work_dirs/.")
+        raise InputError(f"--mode score: which run is to score? Set --run to its folder. {listed(Path(work_dir))}")
     recorded = recorded_config(Path(folder) / "config.json")
     new = {"data_path": ""} if DATASETS[recorded.dataset].kind == "pictures" else {"dataset": "table"}
     return vars(recorded) | {"class_names": ("all",), **new}
@@ -74,7 +78,8 @@ def _score(config: Config) -> None:
         fitted.score_files(Path(config.data_path))
         return
     if config.follow:
-        follow(fitted, config.data_path)
+        with told_when_stopped(lambda: "What was told is kept: the same command goes on from there."):
+            follow(fitted, config.data_path)
         return
     if not config.data_path:
         raise InputError("--mode score: which data? Set --data-path to a file or folder.")
@@ -85,8 +90,16 @@ def _score(config: Config) -> None:
 def _run_all(config: Config, owning: ExitStack) -> None:
     """Train and test every class; `owning` gives the folders of the runs back when all is done."""
     from datasets import DATASETS
+    from runs.known import listed, of_settings, with_its_data
     from runtime import distributed
 
+    if config.mode == "test" and not (config.data_path or config.eval_ckpt or of_settings(config)):
+        raise InputError(
+            "--mode test: there is no run of these settings. Train first, or name another run by its recipe (--config) "
+            f"and flags. {listed(Path(config.work_dir))}"
+        )
+    if config.mode == "test" or config.resume:
+        config = with_its_data(config)
     data = DATASETS[config.dataset]
     with distributed.writer_first():
         tasks = data.tasks(config)
@@ -96,7 +109,6 @@ def _run_all(config: Config, owning: ExitStack) -> None:
     from detectors.scoring import test
     from runs.folder import config_of, run_folder
     from runs.scores import ScoredRun
-    from runtime.stopping import told_when_stopped
     from train import train
 
     results, scored = {}, []
@@ -107,7 +119,10 @@ def _run_all(config: Config, owning: ExitStack) -> None:
         weights = current.detector.weights
         print(f"{config.dataset} {task.class_name}  weights: {weights}  folder: {current.folder}")
         if config.mode != "test":
-            if not train(current):
+            again = "goes on" if config.resume else "begins anew"
+            with told_when_stopped(lambda again=again: f"Nothing new was learnt: the same command {again}."):
+                trained = train(current)
+            if not trained:
                 print("The detector is fitted: it needs no epochs.")
             print(f"Checkpoint: {current.folder / LAST}")
         if "test" not in current.way.splits:

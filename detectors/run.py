@@ -20,11 +20,13 @@ from detectors.loop import LAST, Course
 from detectors.pictures import PictureWay
 from detectors.series import SeriesWay
 from models.checkpoints import fitting, read_checkpoint
-from runs.fingerprints import of_split
+from runs.fingerprints import of_split, require_of
 from runs.folder import CONFIG_FILE, FEATURES, TRAIN_SCORES, run_folder
+from runs.known import listed
 from runtime import distributed
 from runtime.errors import InputError
 from runtime.files import make_folder
+from runtime.threads import processors
 from settings.config import Config
 from settings.effects import score_name
 from settings.load import read_record, recorded_config
@@ -134,6 +136,8 @@ def reopened(folder: Path, config: Config | None = None) -> Run:
     if DATASETS[config.dataset].kind == "pictures":
         return _reopened_pictures(folder, config)
     content = read_checkpoint(folder / LAST)
+    if (train := folder / "scores" / TRAIN_SCORES / CONFIG_FILE).is_file():  # who needs them says that they are missing
+        require_of(folder / LAST, read_record(train), train.parent)
     if score_name(config) != "nll":
         raise InputError(
             f"{folder}: is a run of channels drawn as pictures (layout = stretch); new series need --layout line."
@@ -159,6 +163,7 @@ def _reopened_pictures(folder: Path, config: Config) -> Run:
     checkpoint = folder / facts.get("checkpoint", LAST)
     if not checkpoint.is_file():
         raise InputError(f"{folder}: was scored by a checkpoint from elsewhere. Run --mode test with its last.pt.")
+    require_of(checkpoint, facts, train.parent)
     content = read_checkpoint(checkpoint)
     known = {channel: [] for channel in content.get("channels") or [facts["class_name"]]}
     task = PictureTask(facts["class_name"], folder, lambda *_: [])
@@ -170,8 +175,14 @@ def _reopened_pictures(folder: Path, config: Config) -> Run:
 
 
 def checkpoint_to_test(config: Config, folder: Path) -> Path:
-    """The checkpoint that is tested."""
-    return Path(config.eval_ckpt or folder / LAST)
+    """The checkpoint that is tested. Raises InputError where the run has none, with the runs that there are."""
+    checkpoint = Path(config.eval_ckpt or folder / LAST)
+    if not checkpoint.exists():
+        raise InputError(
+            f"{checkpoint}: no such checkpoint. Train first (--mode train), set --eval-ckpt, or name another run by "
+            f"its recipe (--config). {listed(Path(config.work_dir))}"
+        )
+    return checkpoint
 
 
 def known_columns(config: Config, folder: Path, task: Task) -> dict[str, list[str]]:
@@ -182,6 +193,8 @@ def known_columns(config: Config, folder: Path, task: Task) -> dict[str, list[st
 
 
 def _device(name: str) -> torch.device:
+    """The device to work on; the CPU with no more threads than there are processors for them."""
+    torch.set_num_threads(min(torch.get_num_threads(), processors()))
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("device = cuda: no CUDA device is to be had here. Set --device cpu or auto.")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from detectors.base import PictureMetrics
-from detectors.loop import BEST
+from detectors.loop import BEST, LAST
 from detectors.run import Run, checkpoint_to_test
 from models.checkpoints import fitting, read_checkpoint
 from runs import fingerprints
-from runs.fingerprints import changed, of_files
+from runs.fingerprints import CHECKPOINT, changed, of_file, of_files
 from runs.folder import CONFIG_FILE, TRAIN_SCORES
 from runtime import distributed
 from runtime.errors import warn
-from runtime.files import make_folder
+from runtime.files import make_folder, writing
 from settings.config import Config
 from settings.effects import LEARNT_BY, SCORED_BY, changed_settings, counting
 from settings.load import save_config
@@ -63,6 +63,9 @@ def write_scores(run: Run, folder: Path, splits: Sequence[str], recorded: Config
     `recorded`: the settings that config.json is to tell, where they are not all those of the run.
     """
     metrics: PictureMetrics = {}
+    checkpoint = run.checkpoint or run.folder / LAST
+    with writing(checkpoint):  # it may have vanished by now
+        made_with = {CHECKPOINT: of_file(checkpoint)} if distributed.is_writer() else {}
     with distributed.folder_of_all(folder) as temporary:
         for split in splits:
             place = temporary / TRAIN_SCORES if split == "train" else temporary
@@ -72,6 +75,7 @@ def write_scores(run: Run, folder: Path, splits: Sequence[str], recorded: Config
             distributed.wait()  # until every process has written its share
             if distributed.is_writer():
                 made_from = {"data": fingerprints.of_split(run.task, split)} if run.task.kind == "series" else {}
-                facts = run.facts() | told | made_from | {"files": of_files(place, without=TRAIN_SCORES)}
+                files = {"files": of_files(place, without=TRAIN_SCORES)}
+                facts = run.facts() | told | made_from | made_with | files
                 save_config(place / CONFIG_FILE, recorded or run.config, facts)
     return metrics

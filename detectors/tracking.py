@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from runtime.errors import InputError
-from runtime.files import atomic_file
+from runtime.files import atomic_file, writing
 from settings.load import Config
 
 
@@ -55,7 +55,7 @@ class Tracker:
 
     def log(self, step: int, **record: Any) -> None:
         """Keep a record; `step` counts finished sub-epochs."""
-        with self._path.open("a", encoding="utf-8") as file:
+        with writing(self._path), self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
         numbers = {name: value for name, value in record.items() if isinstance(value, int | float)}
         if self._writer is not None:

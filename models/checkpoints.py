@@ -8,6 +8,7 @@ from file to file, and the permutation of a coupling block is a C x C matrix.
 
 import re
 import shutil
+import sys
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -47,10 +48,11 @@ class Progress:
 
 
 def write_checkpoint(path: Path, progress: Progress, *contents: dict[str, Any]) -> None:
-    """Write progress and contents, state dicts by name and plain values, to `path`."""
+    """Write progress and contents, state dicts by name and plain values, to `path`; equal ones are equal bytes."""
     whole = asdict(progress)
     for content in contents:
         whole |= content
+    whole = _anew(whole)
     with atomic_file(path) as temporary:
         try:
             torch.save(whole, temporary)
@@ -60,6 +62,15 @@ def write_checkpoint(path: Path, progress: Progress, *contents: dict[str, Any]) 
             raise InputError(
                 f"{path}: cannot be written, the disk is full. Make room, or choose another folder."
             ) from error
+
+
+def _anew(content: Any) -> Any:
+    """The same content in new objects, equal texts as one: a pickle tells which of its objects are identical."""
+    if isinstance(content, dict):
+        return {_anew(key): _anew(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return type(content)(map(_anew, content))
+    return sys.intern(content) if type(content) is str else content
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

@@ -4,12 +4,15 @@ import hashlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from datasets import PictureTask, SeriesSource, SeriesTask
+from runtime.errors import InputError
 
 Checksums = dict[str, str]
+CHECKPOINT = "checkpoint_sha256"  # in the config.json of scores, that of the checkpoint that they were made with
 
 
 def of_series(source: SeriesSource, channel: str, split: str) -> str:
@@ -25,8 +28,20 @@ def of_split(task: SeriesTask | PictureTask, split: str) -> Checksums:
         return {channel: of_series(task.source, channel, split) for channel in names}
     digest = hashlib.sha256()
     for file in task.read(task.folder, task.class_name, split):
-        digest.update(f"{file.path.name} {_of_file(file.path)} ".encode(errors="surrogateescape"))
+        digest.update(f"{file.path.name} {of_file(file.path)} ".encode(errors="surrogateescape"))
     return {task.class_name: digest.hexdigest()}
+
+
+def require_of(checkpoint: Path, facts: Mapping[str, Any], scores: Path) -> None:
+    """Raises InputError where the scores in a folder, with these facts in their config.json, are of other weights.
+
+    A run that was killed between training and scoring leaves such, and thresholds learnt from them would be wrong.
+    """
+    if facts.get(CHECKPOINT, of_file(checkpoint)) != of_file(checkpoint):
+        raise InputError(
+            f"{scores}: the scores that thresholds are learnt from are not of {checkpoint}, but of another training or "
+            "checkpoint. Make them anew: main.py --mode test, with the settings of the run."
+        )
 
 
 def changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
@@ -38,16 +53,17 @@ def of_files(folder: Path, without: str) -> Checksums:
     """SHA-256 of all files of a folder by their names in it, but for those in its folder `without`."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     names = {path.relative_to(folder).as_posix(): path for path in paths}
-    return {name: _of_file(path) for name, path in names.items() if not name.startswith(f"{without}/")}
+    return {name: of_file(path) for name, path in names.items() if not name.startswith(f"{without}/")}
 
 
 def damaged(folder: Path, known: Mapping[str, str]) -> list[str]:
     """The names of files that are not as they were written, of those that are there."""
     paths = {name: folder / name for name in known}
-    return [name for name, path in paths.items() if path.is_file() and _of_file(path) != known[name]]
+    return [name for name, path in paths.items() if path.is_file() and of_file(path) != known[name]]
 
 
-def _of_file(path: Path) -> str:
+def of_file(path: Path) -> str:
+    """SHA-256 of a file."""
     state = path.stat()
     return _of_state(path, state.st_ino, state.st_size, state.st_mtime_ns)
 

@@ -57,9 +57,13 @@ class ScoreFiles:
         return unnamed_rows(len(self.maps["nll"][0])) if "nll" in self.maps else []
 
     def of_columns(self, channel: str) -> NDArray[np.floating] | None:
-        """What the columns of a channel have in its scores, (D, T / COLUMN_CELL), where each was scored by itself."""
+        """What the columns of a channel have in its scores, (D, T / COLUMN_CELL), where each was scored by itself.
+
+        Raises InputError where the file of them was removed.
+        """
         path = column_file(self.folder, channel)
-        return read_array(path) if path.exists() else None
+        written = path.relative_to(self.folder).as_posix() in self.facts.get("files", ())
+        return read_array(path) if written or path.exists() else None
 
 
 @dataclass(frozen=True, eq=False)

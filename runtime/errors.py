@@ -3,7 +3,7 @@
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from difflib import get_close_matches
 from functools import cache
@@ -29,9 +29,16 @@ def unknown_name(what: str, name: str, known: list[str], more: Sequence[str] = (
 
     `more` holds names that are known but too many to list, `rest` describes them.
     """
-    close = get_close_matches(name, [*known, *more], n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    close = closest(name, [*known, *more])
+    hint = f" Did you mean {close!r}?" if close else ""
     return InputError(f"unknown {what} {name!r}.{hint} Known: {', '.join(known)}{f', {rest}' if rest else ''}.")
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant, whatever its case; None where none is near."""
+    folded = {other.casefold(): other for other in known}
+    close = get_close_matches(name.casefold(), folded, n=1)
+    return folded[close[0]] if close else None
 
 
 @cache

@@ -29,22 +29,17 @@ def atomic_file(path: Path) -> Iterator[Path]:
     Raises InputError where the folder cannot be written, is full or has vanished.
     """
     make_folder(path.parent)
-    try:
-        with _temporary(path, _create_file) as temporary:
-            try:
-                yield temporary
-                whole = any(TEMPORARY.fullmatch(part) for part in path.parent.parts)  # synced when that is renamed
-                if not whole:
-                    _sync(temporary)
-                temporary.replace(path)
-                if not whole:
-                    _sync(path.parent)
-            finally:
-                temporary.unlink(missing_ok=True)
-    except OSError as error:
-        if (told := _told(path, error)) is None:
-            raise
-        raise told from error
+    with writing(path), _temporary(path, _create_file) as temporary:
+        try:
+            yield temporary
+            whole = any(TEMPORARY.fullmatch(part) for part in path.parent.parts)  # synced when that is renamed
+            if not whole:
+                _sync(temporary)
+            temporary.replace(path)
+            if not whole:
+                _sync(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -55,23 +50,29 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """
     make_folder(path.parent)
     remove_leftovers(path.parent, f".{glob.escape(path.name)}.*")
+    with writing(path), _temporary(path, Path.mkdir) as temporary:
+        replaced = temporary.with_name(f"{temporary.name}{OLD}")
+        try:
+            yield temporary
+            places = [Path(folder, name) for folder, _, names in os.walk(temporary) for name in (*names, ".")]
+            with ThreadPoolExecutor(SYNCED) as pool:  # one after the other they would take ten times as long
+                list(pool.map(_sync, places))
+            if path.exists():
+                path.rename(replaced)
+            temporary.rename(path)
+            _sync(path.parent)
+        finally:
+            if replaced.exists() and not path.exists():  # the second rename failed
+                replaced.rename(path)
+            shutil.rmtree(temporary, ignore_errors=True)
+            shutil.rmtree(replaced, ignore_errors=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say in one line that a file or folder, which the block writes, cannot be written."""
     try:
-        with _temporary(path, Path.mkdir) as temporary:
-            replaced = temporary.with_name(f"{temporary.name}{OLD}")
-            try:
-                yield temporary
-                places = [Path(folder, name) for folder, _, names in os.walk(temporary) for name in (*names, ".")]
-                with ThreadPoolExecutor(SYNCED) as pool:  # one after the other they would take ten times as long
-                    list(pool.map(_sync, places))
-                if path.exists():
-                    path.rename(replaced)
-                temporary.rename(path)
-                _sync(path.parent)
-            finally:
-                if replaced.exists() and not path.exists():  # the second rename failed
-                    replaced.rename(path)
-                shutil.rmtree(temporary, ignore_errors=True)
-                shutil.rmtree(replaced, ignore_errors=True)
+        yield
     except OSError as error:
         if (told := _told(path, error)) is None:
             raise
@@ -150,12 +151,18 @@ def _sync(path: Path) -> None:
 
 def _told(path: Path, error: OSError) -> InputError | None:
     """The error as one of the user's, where it is about the place that is written to."""
+    if isinstance(error, shutil.Error):  # of a folder that is copied: all that went wrong
+        return InputError(f"{path}: cannot be copied to ({error.args[0][0][-1]}). Make room, or choose another folder.")
     if isinstance(error, PermissionError):
         return InputError(f"{path}: cannot be written ({error.strerror}). Choose another folder.")
-    if error.errno in FULL:
-        return InputError(f"{path}: cannot be written ({error.strerror}). Make room, or choose another folder.")
-    if isinstance(error, FileNotFoundError) and not path.parent.is_dir():
-        return InputError(f"{path.parent}: has vanished while it was written to. Run again, or choose another folder.")
+    of_numpy = error.errno is None and "requested and" in str(error)  # it says only how much it could write
+    if error.errno in FULL or of_numpy:
+        return InputError(
+            f"{path}: cannot be written ({error.strerror or error}). Make room, or choose another folder."
+        )
+    if isinstance(error, FileNotFoundError) and (not path.parent.is_dir() or error.filename == str(path)):
+        gone = path.parent if error.filename != str(path) else path
+        return InputError(f"{gone}: has vanished meanwhile. Run again, or choose another folder.")
     return None
 
 

@@ -12,11 +12,13 @@ except ImportError:  # Windows
 HELD_WHILE_RENAMED = fcntl is not None  # Windows renames and removes no open file
 
 
-def lock(descriptor: int) -> bool | None:
-    """Whether the lock of an open file or folder is now ours; None where the file system has no locks."""
+def lock(descriptor: int, shared: bool = False) -> bool | None:
+    """Whether the lock of an open file or folder is now ours, alone or `shared`; None where there are no such locks."""
     try:
         if fcntl is not None:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        elif shared:
+            return None
         else:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
     except (BlockingIOError, PermissionError):

@@ -1,4 +1,4 @@
-"""Locks that end with the process that holds them, however it ends, and folders that one run at a time writes into."""
+"""Locks that end with the process that holds them, however it ends, of folders: one writes, or several read."""
 
 import contextlib
 import os
@@ -39,6 +39,37 @@ def owned(folder: Path, name: str = "") -> Iterator[None]:
                 place.rmdir()
 
 
+@contextlib.contextmanager
+def read(folder: Path) -> Iterator[None]:
+    """Let no run write into a folder while the block reads what only several of its files say together.
+
+    Raises InputError where one does. Of a folder that nobody here may write into nothing is locked.
+    """
+    path = folder / LOCK_FILE
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError:  # read-only, or not there, which whoever reads it says
+            yield
+            return
+        if lock(descriptor, shared=True) is False:
+            told = f"{folder}: another run writes into this folder{_owner(descriptor)}. Wait until it has ended."
+            os.close(descriptor)
+            raise InputError(told)
+        if is_at(descriptor, path):
+            break
+        os.close(descriptor)
+    _sign(descriptor)
+    try:
+        yield
+    finally:
+        if lock(descriptor):  # the last one who reads
+            with contextlib.suppress(OSError):
+                path.unlink()
+        unlock(descriptor)
+        os.close(descriptor)
+
+
 def _taken(folder: Path, path: Path) -> int:
     """An open descriptor of the lock file that holds its lock."""
     while True:
@@ -50,20 +81,24 @@ def _taken(folder: Path, path: Path) -> int:
         except OSError as error:
             raise InputError(f"{path}: cannot be written ({error.strerror}). Choose another folder.") from error
         if lock(descriptor) is False:
-            owner = _owner(descriptor)
+            does = "reads what is in" if lock(descriptor, shared=True) else "writes into"
+            told = f"{folder}: another run {does} this folder{_owner(descriptor)}. Wait until it has ended, or choose "
             os.close(descriptor)
-            raise InputError(
-                f"{folder}: another run writes into this folder{owner}. Wait until it has ended, or choose another "
-                "folder: --work-dir."
-            )
+            raise InputError(f"{told}another folder: --work-dir.")
         if is_at(descriptor, path):
             break
         os.close(descriptor)  # the owner before us has removed it
+    _sign(descriptor)
+    return descriptor
+
+
+def _sign(descriptor: int) -> None:
+    """Write into a lock file whose lock it is."""
     command = " ".join(sys.argv)
     told = f"process {os.getpid()} on {platform.node()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}: {command}"
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, told.encode(errors="surrogateescape"))
-    return descriptor
+    with contextlib.suppress(OSError):  # on a full disk nobody is named
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, told.encode(errors="surrogateescape"))
 
 
 def _owner(descriptor: int) -> str:

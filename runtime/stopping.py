@@ -9,6 +9,8 @@ from types import FrameType
 
 SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
+AGAIN = "The same command begins anew."
+
 
 class Stopped(KeyboardInterrupt):
     """A signal has told the program to stop."""
@@ -45,9 +47,10 @@ def stopping() -> Iterator[None]:
 
 @contextlib.contextmanager
 def told_when_stopped(text: Callable[[], str]) -> Iterator[None]:
-    """Say what is left and how to go on where the block is interrupted."""
+    """Say what is left and how to go on where the block is interrupted, unless a block within it has said so."""
     try:
         yield
     except KeyboardInterrupt as error:
-        error.add_note(text())
+        if not getattr(error, "__notes__", []):
+            error.add_note(text())
         raise

@@ -1,8 +1,10 @@
-"""NumPy's work on all processors: several pieces at once, each on one of them."""
+"""The processors that there are for this process, and NumPy's work on all of them: a piece on each at once."""
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -11,6 +13,31 @@ from runtime.progress import progress_bar
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
+
+CGROUPS = Path("/sys/fs/cgroup")  # where Linux says how much of the processors a container may have
+
+
+def processors() -> int:
+    """How many processors this process may use: those it is bound to, and no more than its container's quota.
+
+    More threads than that would wait for each other, and in a container be halted as soon as the quota is used up.
+    """
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([bound, *map(math.ceil, _quotas())]))
+
+
+def _quotas() -> list[float]:
+    """The quotas of this process's container in processors, of either version of cgroups, where there are any."""
+    found = []
+    for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
+        try:
+            words = [word for name in names for word in (CGROUPS / name).read_text().split()]
+            quota, period = map(float, words)  # fails for "max"
+        except (OSError, ValueError):
+            continue
+        if quota > 0 and period > 0:
+            found.append(quota / period)
+    return found
 
 
 def mapped(work: Callable[[Item], Found], items: Sequence[Item], desc: str, unit: str) -> list[Found]:
@@ -22,7 +49,7 @@ def mapped(work: Callable[[Item], Found], items: Sequence[Item], desc: str, unit
     with (
         threadpool_limits(1, user_api="blas"),
         progress_bar(len(items), desc=desc, unit=unit) as bar,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
+        ThreadPoolExecutor(processors()) as pool,
     ):
         futures = [pool.submit(work, item) for item in items]
         try:

@@ -21,7 +21,7 @@ from evaluation.frames import Scored, alarm_frame, step_frame, write_frames
 from evaluation.learnt import LearntScores
 from runs.folder import TRAIN_SCORES
 from runtime.errors import InputError
-from runtime.files import atomic_folder, file_name
+from runtime.files import atomic_folder, file_name, writing
 from runtime.locks import owned
 from serving.matching import Matched
 from serving.pictures import FittedPictures
@@ -119,7 +119,7 @@ class Fitted:
     def save(self, folder: str | Path) -> Path:
         """Write all that is needed to `load` it again into a folder, whole or not at all; returns the folder."""
         folder = Path(folder)
-        with atomic_folder(folder) as temporary:
+        with atomic_folder(folder) as temporary, writing(self._run.folder):
             shutil.copytree(self._run.folder, temporary, dirs_exist_ok=True)
         return folder
 

@@ -5,6 +5,7 @@ after them. A run that was killed goes on from there: what was appended after th
 so that no row is lost and none stands there twice.
 """
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -16,12 +17,14 @@ import pandas as pd
 
 from data.table.growing import GrowingTable
 from datasets import table_format
+from detectors.loop import LAST
 from evaluation.causes import in_words
 from evaluation.details import kind_of
 from evaluation.frames import ALARM_COLUMNS, STEP_COLUMNS, csv_text, iso
 from metrics.events import Alarm
+from runs.fingerprints import CHECKPOINT, of_file
 from runtime.errors import InputError
-from runtime.files import file_name
+from runtime.files import atomic_file, file_name, writing
 from runtime.locks import owned
 from serving.fitted import Fitted
 from serving.stream import Stream
@@ -108,14 +111,20 @@ class Following:
         self._lasting: dict[str, Any] | None = None  # what is known of the alarm that lasts
         self._files = {"scores": folder / "scores.csv", "alarms": folder / "alarms.csv"}
         self._state = folder / "state.npz"
+        self._checkpoint = of_file(fitted.folder / LAST)
         if self._state.exists():
             self._restore()
         else:
             for name, columns in (("scores", STEP_COLUMNS), ("alarms", ALARM_COLUMNS)):
-                self._files[name].write_text(",".join(columns) + "\n", encoding="utf-8")
+                with atomic_file(self._files[name]) as temporary:
+                    temporary.write_text(",".join(columns) + "\n", encoding="utf-8")
 
     def _restore(self) -> None:
         more = self.stream.restore(self._state)
+        if more.get(CHECKPOINT, self._checkpoint) != self._checkpoint:
+            raise InputError(
+                f"{self._state}: was begun with another training of this run. Remove {self.folder} to begin anew."
+            )
         self.offset, self._lasting = more["offset"], more["alarm"]
         self._table.restore(more["table"])
         for name, path in self._files.items():
@@ -181,10 +190,16 @@ class Following:
         ended = pd.DataFrame(alarms, columns=list(ALARM_COLUMNS))
         for name, frame in (("scores", told), ("alarms", ended)):
             if len(frame):
-                with self._files[name].open("a", encoding="utf-8", newline="") as file:
+                path = self._files[name]
+                with writing(path), path.open("r+", encoding="utf-8", newline="") as file:  # never one without a header
+                    file.seek(0, os.SEEK_END)
                     file.write(csv_text(frame, header=False))
+                    file.flush()
+                    os.fsync(file.fileno())  # the state that follows says that it is there
 
     def _save(self) -> None:
-        sizes = {name: path.stat().st_size for name, path in self._files.items()}
+        with writing(self._state):
+            sizes = {name: path.stat().st_size for name, path in self._files.items()}
         more = {"offset": self.offset, "alarm": self._lasting, "sizes": sizes, "table": self._table.state()}
+        more[CHECKPOINT] = self._checkpoint
         self.stream.save(self._state, more)

@@ -30,7 +30,7 @@ from evaluation.pictures import (
 from report.overlays import deep_picture, heat_of, heat_picture, overlay
 from runs.folder import TRAIN_SCORES
 from runtime.errors import InputError, warn
-from runtime.files import atomic_folder, file_name
+from runtime.files import atomic_folder, file_name, writing
 from settings.config import Config
 from settings.effects import picture_score_name
 
@@ -95,7 +95,7 @@ class FittedPictures:
 
     def save(self, folder: str | Path) -> Path:
         """Write all that is needed to load it again into a folder, whole or not at all; returns the folder."""
-        with atomic_folder(Path(folder)) as temporary:
+        with atomic_folder(Path(folder)) as temporary, writing(self.folder):
             shutil.copytree(self.folder, temporary, dirs_exist_ok=True)
         return Path(folder)
 

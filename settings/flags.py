@@ -5,10 +5,15 @@ import re
 import sys
 import typing
 from collections.abc import Iterable
-from difflib import get_close_matches
 
+from runtime.errors import closest
 from settings.check import bare, is_choice
 from settings.read import RENAMED, Setting, read_settings
+
+# what the help shows first
+EVERYDAY = (
+    "dataset", "data_path", "class_names", "detector", "mode", "run", "resume", "work_dir", "device", "threshold",
+)  # fmt: skip
 
 
 def value_of_words(words: str | list[str], kind: typing.Any) -> typing.Any:
@@ -42,7 +47,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> typing.NoReturn:
         unknown = [word for word in message.split() if word.startswith("--")] if "unrecognized" in message else []
-        close = [flag for word in unknown for flag in get_close_matches(word, self._option_string_actions, n=1)]
+        close = [flag for word in unknown if (flag := closest(word, self._option_string_actions))]
         renamed = {f"--{old.replace('_', '-')}": new for old, new in RENAMED.items()}
         close = [f"--{renamed[word].replace('_', '-')}" for word in unknown if word in renamed] or close
         hint = f" (did you mean {' '.join(close)}?)" if close else ""
@@ -68,10 +73,13 @@ def make_parser(description: str, only: Iterable[str] | None = None) -> argparse
     )
     parser.add_argument("--config", metavar="FILE", help="recipe with the settings that differ from default.py")
     groups: dict[str, argparse._ArgumentGroup] = {}
-    for setting in settings.values() if only is None else (settings[name] for name in only):
-        if setting.group not in groups:
-            groups[setting.group] = parser.add_argument_group(setting.group)
-        _add_flag(groups[setting.group], setting)
+    shown = [settings[name] for name in (settings if only is None else only)]
+    first = [setting for setting in shown if setting.name in EVERYDAY]
+    for setting in [*first, *(setting for setting in shown if setting not in first)]:
+        heading = "Every day" if setting in first else setting.group
+        if heading not in groups:
+            groups[heading] = parser.add_argument_group(heading)
+        _add_flag(groups[heading], setting)
     return parser
 
 

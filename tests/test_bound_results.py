@@ -15,6 +15,7 @@ from conftest import tiny_flags, unexpected, write_telemanom
 import eval_smap_timestep
 import export_smap_scores
 import main
+import msflow
 from datasets import DATASETS
 from models.checkpoints import fitting, read_checkpoint
 from runs.fingerprints import changed, of_split
@@ -93,6 +94,21 @@ def test_a_test_says_what_is_other_than_in_training(run: Path, capsys: pytest.Ca
     for name, value in (("clamp_alpha", "0.5"), ("held_out", "0.4")):
         told = error(main.main, flags(run, *test, f"--{name}", value), capsys)
         assert f"was made with other settings: {name} was" in told
+
+
+def test_thresholds_of_another_training_are_refused(run: Path, capsys: pytest.CaptureFixture) -> None:
+    (run / "new").mkdir()
+    for channel in LENGTHS:
+        shutil.copy(run / "data" / "test" / f"{channel}.npy", run / "new")
+    score = ["--mode", "score", "--run", str(folder(run)), "--data-path", str(run / "new")]
+    assert main.main(score) == 0
+    assert main.main(flags(run, "--mode", "train", "--seed", "1")) == 0, "and killed before it has scored anything"
+    told = error(main.main, score, capsys)
+    assert re.search(r"scores.train: the scores that thresholds .* are not of .*last\.pt.* --mode test", told)
+    with pytest.raises(InputError, match="are not of"):
+        msflow.load(folder(run))
+    assert main.main(flags(run, "--mode", "test", "--seed", "1")) == 0
+    assert main.main(score) == 0
 
 
 def test_one_flipped_bit_of_a_checkpoint_is_found_or_changes_nothing(run: Path) -> None:

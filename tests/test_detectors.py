@@ -8,12 +8,11 @@ import torch
 from conftest import tiny_flags, without_idle, write_telemanom
 
 from datasets import DATASETS
-from detectors import DETECTORS
+from detectors import DETECTORS, run
 from detectors.loop import LAST, Course
 from detectors.msflow import model
 from detectors.run import Run, open_run
 from models.checkpoints import read_checkpoint
-from runtime import errors
 from settings.flags import make_parser
 from settings.load import load_config
 from train import train
@@ -112,12 +111,23 @@ def test_a_run_is_described_without_git(data: Path, monkeypatch: pytest.MonkeyPa
     assert opened(data).facts()["git_commit"] is None
 
 
-@pytest.mark.parametrize("has_instructions", [True, False])
-def test_amp_on_a_cpu_that_has_no_bfloat16_is_warned_of(
-    has_instructions: bool, data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    errors.warn.cache_clear()
-    monkeypatch.setattr(model, "has_bfloat16", lambda: has_instructions)
-    opened(data, "--amp", "--device", "cpu")
-    assert ("this CPU has no bfloat16 instructions" in capsys.readouterr().err) == (not has_instructions)
-    assert isinstance(model.has_bfloat16(), bool) and torch.get_default_dtype() == torch.float32
+def test_the_hardware_is_asked_for_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    assert isinstance(model.has_bfloat16(cpu), bool)
+    for machine, asked in (("x86_64", "_is_avx512_bf16_supported"), ("AMD64", "_is_avx512_bf16_supported")):
+        for has in (True, False):
+            monkeypatch.setattr(model.platform, "machine", lambda machine=machine: machine)
+            monkeypatch.setattr(torch.cpu, asked, lambda has=has: has)
+            assert model.has_bfloat16(cpu) is has
+
+
+def test_there_are_no_more_threads_than_processors(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_num_threads()
+    try:
+        for asked, there, expected in ((1, 8, 1), (6, 2, 2), (6, 1, 1)):
+            torch.set_num_threads(asked)
+            monkeypatch.setattr(run, "processors", lambda there=there: there)
+            opened(data, "--device", "cpu")
+            assert torch.get_num_threads() == expected
+    finally:
+        torch.set_num_threads(before)

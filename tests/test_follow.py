@@ -38,12 +38,15 @@ def november() -> pd.DataFrame:
     return new.drop(index=new.index[900:930])
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def learnt(seed: int) -> msflow.Fitted:
     settings = {"weights": "random", "time_scales": [1], "smooth": 8, "threshold": "q0.999"}
     settings |= {"causal": True, "join": JOIN, "least_length": 2}
-    fitted = msflow.fit(sensors(0, 1200), name="pump", **settings)
-    return fitted.save(tmp_path_factory.mktemp("runs") / "pump")
+    return msflow.fit(sensors(seed, 1200), name="pump", **settings)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return learnt(0).save(tmp_path_factory.mktemp("runs") / "pump")
 
 
 @pytest.fixture
@@ -304,3 +307,19 @@ def test_scores_of_a_followed_file_have_their_header_at_once(run: Path, tmp_path
     folder = follow(msflow.load(run), str(path), forever=False)
     assert (folder / "scores.csv").read_text() == ",".join(STEP_COLUMNS) + "\n"
     assert (folder / "alarms.csv").read_text() == ",".join(ALARM_COLUMNS) + "\n"
+
+
+def test_scores_of_columns_that_were_removed_are_an_error(run: Path) -> None:
+    shutil.rmtree(run / "scores" / "train" / "columns")
+    with pytest.raises(InputError, match=r"columns.pump\.npy: missing"):
+        msflow.load(run).score(november())
+
+
+def test_what_another_training_has_begun_is_not_gone_on_with(run: Path, tmp_path: Path) -> None:
+    path = tmp_path / "november.csv"
+    path.write_bytes(text_of(november()[:50]))
+    folder = follow(msflow.load(run), str(path), forever=False)
+    other = learnt(2).save(tmp_path / "other")
+    shutil.copytree(folder, other / "followed" / folder.name)
+    with pytest.raises(InputError, match=r"state\.npz: was begun with another training"):
+        follow(msflow.load(other), str(path), forever=False)

@@ -1,6 +1,7 @@
 """A folder has one run at a time, and what killed processes have left half-written goes with the next."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,8 @@ import eval_smap_timestep
 import export_smap_scores
 import main
 from runtime.errors import InputError
-from runtime.files import atomic_file, atomic_folder, remove_leftovers
-from runtime.locks import owned
+from runtime.files import atomic_file, atomic_folder, remove_leftovers, writing
+from runtime.locks import owned, read
 
 ROOT = Path(main.__file__).parent
 # owns or writes in a process of its own, says so, and waits for the end of its input
@@ -63,6 +64,24 @@ def test_a_killed_owner_leaves_no_lock(tmp_path: Path) -> None:
     with owned(tmp_path):
         (tmp_path / "kept").touch()
     assert names(tmp_path) == ["kept"]
+
+
+def test_several_read_what_nobody_may_then_write(tmp_path: Path) -> None:
+    reader = other(OWNS.replace("owned", "read"), tmp_path)
+    with read(tmp_path):
+        pass
+    assert names(tmp_path) == [".lock"], "the other still reads"
+    with pytest.raises(InputError, match=r"another run reads what is in this folder \(process \d+ on"), owned(tmp_path):
+        pass
+    end(reader)
+    assert not names(tmp_path)
+    with owned(tmp_path), pytest.raises(InputError, match="another run writes into"), read(tmp_path):
+        pass
+    end(other(OWNS.replace("owned", "read"), tmp_path), kill=True)
+    with owned(tmp_path):
+        pass
+    with read(tmp_path / "nowhere"):
+        assert not names(tmp_path)
 
 
 def test_parts_of_a_folder_have_owners_of_their_own(tmp_path: Path) -> None:
@@ -124,6 +143,17 @@ def test_files_are_on_the_disk_before_they_have_their_names(tmp_path: Path, monk
 def test_a_full_disk_and_a_folder_that_vanishes_are_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="file: cannot be written .*Make room"), atomic_file(tmp_path / "file"):
         raise OSError(28, "No space left on device")
+    with pytest.raises(InputError, match="folder: cannot be written .*Make room"), atomic_folder(tmp_path / "folder"):
+        raise OSError("4352 requested and 2032 written")  # as NumPy says it
+    with pytest.raises(InputError, match="log: cannot be written .*Make room"), writing(tmp_path / "log"):
+        raise OSError(27, "File too large")
+    with pytest.raises(InputError, match="log: has vanished"), writing(tmp_path / "log"):
+        (tmp_path / "log").open("r+")
+    with (
+        pytest.raises(InputError, match=r"copy: cannot be copied to \(.*No such file"),
+        atomic_folder(tmp_path / "copy"),
+    ):
+        shutil.copytree(tmp_path / "nothing", tmp_path / "here")
     with pytest.raises(InputError, match="gone: has vanished"), atomic_file(tmp_path / "gone" / "file") as file:
         file.unlink()
         file.parent.rmdir()
@@ -140,11 +170,13 @@ def test_a_second_run_is_refused_by_every_command(
     folder = tiny_folder(tmp_path / "work")
     before = {path: path.read_bytes() for path in folder.rglob("*.*") if path.is_file()}
     scores = ["--scores-dir", str(folder / "scores"), "--data-path", str(telemetry)]
+    score = ["--mode", "score", "--run", str(folder), "--data-path", str(telemetry)]
     capsys.readouterr()
     with owned(folder):
         for run, argv in (
             (main.main, flags),
             (main.main, [*flags, "--mode", "test"]),
+            (main.main, score),
             (export_smap_scores.main, scores),
             (eval_smap_timestep.main, scores),
         ):

@@ -28,6 +28,16 @@ def test_help_shows_every_setting_with_its_default(capsys: pytest.CaptureFixture
         assert f"# {setting.group}\n" in DEFAULT_TEXT, name
 
 
+def test_help_begins_with_ten_settings_of_every_day() -> None:
+    shown = make_parser("").format_help()
+    first = shown[shown.index("Every day:") : shown.index("What to run:")]
+    names = re.findall(r"(?m)^  --([a-z-]+)", first)
+    assert len(names) == 10 and {"dataset", "data-path", "mode", "work-dir"} <= set(names)
+    assert shown.index("--config FILE  ") < shown.index("Every day:")
+    of_script = make_parser("", ["levels", "work_dir"]).format_help()
+    assert of_script.index("--work-dir") < of_script.index("--levels")
+
+
 def test_every_setting_has_exactly_one_flag() -> None:
     actions = [action.dest for action in make_parser("")._actions]
     assert sorted(actions) == sorted([*DEFAULTS, "config", "help"])

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 import main
 from detectors import DETECTORS, run
 from detectors.columns import ChannelScores
-from detectors.msflow import features
+from detectors.msflow import features, model
 from models import parallel
 
 
@@ -107,6 +107,17 @@ def test_follow(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=arriving))
     assert main.main(["--mode", "score", "--run", str(last.parent), "--follow", "--data-path", "-"]) == 0
     assert (last.parent / "followed" / "stdin" / "scores.csv").read_text().count("\n") == 241
+
+
+def test_amp(place: Place, base: Outcome, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = []
+    for has_instructions in (True, False):
+        monkeypatch.setattr(model, "has_bfloat16", lambda device, has=has_instructions: has)
+        runs.append(outcome(edited(place.text, amp=True), place.folder / f"amp {has_instructions}"))
+        assert runs[-1].code == 0
+        assert ("no bfloat16 instructions here" in runs[-1].output) == (not has_instructions)
+    assert runs[0].scores["anomaly_score.npy"] != base.scores["anomaly_score.npy"] and losses(runs[0]) != losses(base)
+    assert runs[1].scores == base.scores and losses(runs[1]) == losses(base)
 
 
 def test_feature_cache(place: Place, base: Outcome) -> None:

@@ -38,6 +38,8 @@ BAD_VALUES = {
     "neither list nor auto": ("img_mean", "automatic", "'automatic'", ["'automatic'", "list[float]", "auto"]),
     "unknown choice": ("mode", "tset", "'tset'", ["'tset'", "Did you mean 'test'?", "all, train, test"]),
     "far from any choice": ("pool_type", "q", "'q'", ["'q'", "avg, max, none"]),
+    "another case": ("dataset", "SMAP", "'SMAP'", ["'SMAP'", "Did you mean 'smap'?"]),
+    "a choice in another case": ("device", "CPU", "'CPU'", ["'CPU'", "Did you mean 'cpu'?"]),
     "unknown dataset": ("dataset", "mvtek", "'mvtek'", ["'mvtek'", "Did you mean 'mvtec'?", *DATASETS]),
     "batch of 0": ("batch_size", "0", "0", ["0", "above 0"]),
     "negative lr": ("lr", "-1", "-1", ["-1", "above 0"]),

@@ -15,6 +15,7 @@ import main
 from detectors.tracking import Tracker
 from runtime.errors import exit_code
 from runtime.files import file_name, readable
+from runtime.stopping import told_when_stopped
 from settings.load import load_config
 
 ROOT = Path(main.__file__).parent
@@ -131,6 +132,38 @@ def test_a_stopped_training_says_how_to_go_on(tmp_path: Path) -> None:
     assert told[-2] == "interrupted by SIGTERM"
     assert told[-1].startswith("Kept after meta epoch ") and str(last) in told[-1] and "--resume" in told[-1]
     assert {path.name for path in last.parent.iterdir()} == {"last.pt", "config.json", "log.jsonl", "features"}
+
+
+@posix
+def test_the_innermost_word_is_said_where_several_blocks_are_stopped() -> None:
+    with (
+        pytest.raises(KeyboardInterrupt) as stopped,
+        told_when_stopped(lambda: "outer"),
+        told_when_stopped(lambda: "inner"),
+    ):
+        raise KeyboardInterrupt
+    assert stopped.value.__notes__ == ["inner"]
+
+
+@posix
+@pytest.mark.parametrize(
+    ("module", "name", "told"),
+    [
+        ("detectors.series", "SeriesWay.fit", "Nothing new was learnt: the same command begins anew."),
+        ("datasets", "SeriesData.tasks", "The same command begins anew."),
+        ("detectors.scoring", "write_scores", "last.pt is whole: --mode test scores with it."),
+        ("evaluation.summary", "evaluate_all", "The scores are whole. Evaluate them: "),
+    ],
+)
+def test_a_run_stopped_in_any_phase_says_how_to_go_on(
+    module: str, name: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    data = write_telemanom(tmp_path / "data", {"P-1": (120, 100)})
+    flags = ["--layout", "line", "--head", "gaussian", "--extractor", "telemetry", "--no-report", "--bootstrap", "0"]
+    monkeypatch.setattr(f"{module}.{name}", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    assert main.main(["--data-path", str(data), "--work-dir", str(tmp_path / "work"), *flags]) == 143
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-2] == "interrupted by SIGTERM" and told in lines[-1]
 
 
 @pytest.mark.parametrize("rest", ['{"epoch": 2, "lo', "\udcff\udcff", "7", "[" * 9999])

@@ -1,13 +1,16 @@
 """Pieces of work on several threads: their order, their errors, and what becomes of NumPy's own threads."""
 
+import os
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from runtime.threads import mapped
+from runtime import threads
+from runtime.threads import mapped, processors
 
 
 def blas_threads() -> set[int]:
@@ -42,3 +45,27 @@ def test_matrices_are_multiplied_on_one_thread_each_and_afterwards_as_before() -
     before = blas_threads()
     assert mapped(lambda _: blas_threads(), [0, 1], "Multiply", "product") == [{1}, {1}]
     assert blas_threads() == before
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, 8),
+        ({"cpu.max": "max 100000"}, 8),
+        ({"cpu.max": "150000 100000"}, 2),
+        ({"cpu.max": "5000 100000"}, 1),
+        ({"cpu.max": "6400000 100000"}, 8),
+        ({"cpu.max": "nonsense"}, 8),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, 8),
+        ({"cpu/cpu.cfs_quota_us": "300000", "cpu/cpu.cfs_period_us": "100000"}, 3),
+    ],
+)
+def test_the_quota_of_a_container_is_kept_to(
+    files: dict[str, str], expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"{text}\n")
+    monkeypatch.setattr(threads, "CGROUPS", tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    assert processors() == expected

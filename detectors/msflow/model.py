@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,10 @@ from settings.config import Config
 from settings.effects import DRAWN_BY, changed_settings, scaling_name
 
 
-def has_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 by instructions of its own."""
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 by instructions of its own; where it emulates them, float32 is faster."""
+    if device.type != "cpu":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     if platform.machine().lower() in ("x86_64", "amd64"):
         return torch.cpu._is_avx512_bf16_supported()  # oneDNN says yes where it only emulates them
     return torch.ops.mkldnn._is_mkldnn_bf16_supported()
@@ -47,9 +50,10 @@ class Model:
         statistics: Callable[[], tuple[Colours, Colours]],
         device: torch.device,
     ) -> None:
+        if config.amp and not has_bfloat16(device):
+            warn("amp = True: there are no bfloat16 instructions here, so the flows work in float32.")
+            config = replace(config, amp=False)
         self.config, self.channels, self.device = config, channels, device
-        if config.amp and device.type == "cpu" and not has_bfloat16():
-            warn("amp = True: this CPU has no bfloat16 instructions, which makes it many times slower. Set --no-amp.")
         extractor = build_extractor(config.extractor, config.weights, config.seed)
         if extractor.lines_only and not line:
             raise InputError(
