@@ -31,11 +31,12 @@ from metrics.events import Alarm
 from metrics.metric import Options
 from metrics.windows import period_window
 from report import write_report
-from runs.folder import TRAIN_SCORES
+from runs.folder import CONFIG_FILE, TRAIN_SCORES
 from runs.rows import chosen_rows
-from runs.scores import ScoreFiles, check_data, open_scores
+from runs.scores import AGAIN, ScoreFiles, check_data, open_scores
 from runtime.errors import InputError, unknown_name, warn
 from runtime.files import atomic_file
+from runtime.reading import understood
 from runtime.threads import mapped
 from settings.config import Config
 from settings.effects import scaling_name
@@ -67,7 +68,7 @@ def evaluate(scores_folder: Path, task: SeriesTask, config: Config, train_folder
     windows = _windows(task.source, model.channels, config) if labelled else None
     results = _judge_all(scorings, labels, config, windows)
     scored = _scored(files, train, model, results[0], task, config)
-    ranges = {} if train is None else {name: Ranges(**held) for name, held in train.facts.get("training", {}).items()}
+    ranges = {} if train is None else _ranges(train)
     operating = operating_points(model, results[0], labels, Policy.of(config)) if config.report else []
     told = cautions(task, scored, config, ranges, model.held_out)
     evaluation = Evaluation(files, labels, scorings, results, scored, operating, told, windows)
@@ -110,8 +111,9 @@ def _scored(
     found = []
     raised = zip(result.learnt, result.alarms, result.going, strict=True)
     for channel, scores, (learnt, alarms, going) in zip(model.channels, model.test, raised, strict=True):
-        usual = None if train is None else usual_of(train, channel)
-        causes = Causes(task.source.columns(channel), files.of_columns(channel), usual)
+        names = task.source.columns(channel)
+        usual = None if train is None else usual_of(train, channel, len(names))
+        causes = Causes(names, files.of_columns(channel, len(names)), usual)
         times, rows = task.source.times(channel, "test"), task.source.rows(channel, "test")
         details = _details(files, train, channel, alarms, causes, task, config)
         found.append(Scored(channel, times, scores, learnt, alarms, going, causes, rows, details))
@@ -147,6 +149,12 @@ def _details(
         pair = () if series is None else (series[0][:, column], series[1][:, column])
         found.append(detail_of(alarm, scores, *pair))
     return found
+
+
+def _ranges(train: ScoreFiles) -> dict[str, Ranges]:
+    """What the training series of a run held, by group. Raises InputError where its config.json says nonsense of it."""
+    with understood(str(train.folder / CONFIG_FILE), "the config.json of a run", AGAIN):
+        return {name: Ranges.read(held) for name, held in train.facts.get("training", {}).items()}
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -266,7 +266,7 @@ def test_a_truncated_file_is_named_with_a_remedy(name: str, tmp_path: Path) -> N
 def test_what_is_no_file_does_not_hang(tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     os.mkfifo(tmp_path / "pipe.png")
-    for name in ("pipe.png", "nowhere.png"):
-        assert_refused(tmp_path / name, "not a readable picture")
-    with pytest.raises(InputError, match=r"folder\.png: is not a readable picture"):
+    for name, told in {"pipe.png": "is a pipe, expected a picture", "nowhere.png": "not a readable picture"}.items():
+        assert_refused(tmp_path / name, told)
+    with pytest.raises(InputError, match=r"folder\.png: is a folder, expected a picture"):
         READER.colours(tmp_path / "folder.png")

@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 
 from data.table.encoding import decoded, read_bytes
 from data.table.format import AUTO
+from data.table.sheet import column_names
 from runtime.errors import InputError
 
 DELIMITERS = ("\t", ";", "|", ",")  # where two divide a file alike, the comma is that of a decimal number
 NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "whitespace": " ", "space": " "}
 SAMPLE = 100  # lines by which a file is judged
+csv.field_size_limit(2**31 - 1)  # thousands of labelled intervals may stand in one cell; memory for it is there already
 SEPARATOR = re.compile(r'\s*"?sep=([^\n])"?[ \t;,]*\n', re.IGNORECASE)  # first line, as spreadsheets write it
 
 
@@ -56,6 +58,13 @@ def read_lines(path: Path, delimiter: str = AUTO, encoding: str | None = AUTO, g
     line for bytes that are no text, rows of different lengths and quotes that are never closed.
     """
     return lines_of(read_bytes(path), str(path), delimiter, encoding, growing)
+
+
+def read_rows(path: Path) -> list[list[str]]:
+    """The cells of all rows of a label file, the names of the columns, which differ, first. Raises InputError."""
+    lines = read_lines(path, encoding=None)
+    header, *rows = lines.head(len(lines.numbers))
+    return [column_names(header, str(path)), *rows]
 
 
 def lines_of(data: bytes, where: str, delimiter: str, encoding: str | None, growing: bool) -> Lines:
