@@ -14,7 +14,7 @@ from drawing.gaps import filled
 from drawing.ranges import Ranges
 from evaluation import BASELINES
 from evaluation.alarms import Policy
-from evaluation.baselines import trivial_scores
+from evaluation.baselines import MOST_WINDOWS, trivial_scores
 from evaluation.causes import Causes, usual_of
 from evaluation.cautions import cautions
 from evaluation.console import print_alarms, print_counts, print_headline, print_tables
@@ -34,7 +34,7 @@ from report import write_report
 from runs.folder import CONFIG_FILE, TRAIN_SCORES
 from runs.rows import chosen_rows
 from runs.scores import AGAIN, ScoreFiles, check_data, open_scores
-from runtime.errors import InputError, unknown_name, warn
+from runtime.errors import InputError, note, unknown_name, warn
 from runtime.files import atomic_file
 from runtime.reading import understood
 from runtime.threads import mapped
@@ -203,7 +203,13 @@ def _trivial(task: SeriesTask, channels: Sequence[str], config: Config) -> list[
     source, scaling = task.source, None if config.columns == TOGETHER else scaling_name(config)
     series = [(_training_series(task, channel), source.series(channel, "test")) for channel in channels]
     names = [name for name, _ in BASELINES.items()]
-    jobs = [(baseline, pair) for _, baseline in BASELINES.items() for pair in series]
+    if (longest := max(len(train) for train, _ in series)) > MOST_WINDOWS:
+        note(
+            f"nearest train window: of {longest} training steps of a channel the windows at {MOST_WINDOWS} are looked "
+            "up, equally far apart."
+        )
+    # channel by channel: some baselines take much longer than others, and what is left would be told wrongly
+    jobs = [(baseline, pair) for pair in series for _, baseline in BASELINES.items()]
     found = mapped(
         lambda job: trivial_scores(job[0], *job[1], scaling, config.smooth, config.trailing),
         jobs,
@@ -212,7 +218,7 @@ def _trivial(task: SeriesTask, channels: Sequence[str], config: Config) -> list[
     )
     scorings = []
     for place, name in enumerate(names):
-        pairs = found[place * len(series) : (place + 1) * len(series)]
+        pairs = found[place :: len(names)]
         scorings.append(Scoring(name, list(channels), [test for _, test in pairs], [train for train, _ in pairs]))
     return scorings
 

@@ -1,6 +1,7 @@
 """Arrays on disk: read without trust, or item by item, so that they never stand in memory as a whole."""
 
 import math
+import sys
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,7 +34,7 @@ def read_npy(path: Path, remedy: str = SAVE, missing: str = "", mapped: bool = F
                 raise InputError(f"{path}: is an archive, expected {NPY}. Save it with numpy.save.")
             file.seek(0)
             _check_header(file, path.stat().st_size, str(path))
-        return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+        return _checked_text(np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False))
 
 
 def npz_names(path: Path) -> list[str]:
@@ -52,7 +53,7 @@ def read_npz(path: Path, name: str) -> NDArray[Any]:
         check_unpacked(member.file_size, member.compress_size, f"{path}: array {name}")
         with inside.open(member) as file:
             _check_header(file, member.file_size, f"{path}: array {name}")
-        return arrays[name]
+        return _checked_text(arrays[name])
 
 
 @contextmanager
@@ -78,6 +79,16 @@ def _check_header(file: IO[bytes], size: int, where: str) -> None:
         raise InputError(f"{where}: {OBJECTS}")
     if math.prod(shape) * dtype.itemsize > size:
         raise ValueError(f"its header claims the shape {shape}, of which {size} bytes are there")
+
+
+def _checked_text(array: NDArray[Any]) -> NDArray[Any]:
+    """The array. Raises ValueError for a text of numbers that are no characters, which would end Python later."""
+    for part in [array[name] for name in array.dtype.names or ()] or [array]:
+        if part.dtype.kind == "U" and part.size and part.itemsize:
+            numbers = np.ascontiguousarray(part).view(np.dtype(np.uint32).newbyteorder(part.dtype.byteorder))
+            if numbers.max() > sys.maxunicode:
+                raise ValueError("its text holds what is no character")
+    return array
 
 
 class ArrayFile(Sequence):

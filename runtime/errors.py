@@ -57,13 +57,13 @@ def unknown_name(what: str, name: str, known: list[str], more: Sequence[str] = (
 @cache
 def warn(message: str) -> None:
     """Print a warning that a user should act on to the standard error, once per message."""
-    print(printable(f"warning: {message}"), file=sys.stderr, flush=True)
+    print(clear(f"warning: {message}"), file=sys.stderr, flush=True)
 
 
 @cache
 def note(message: str) -> None:
     """Print what was found or decided without being asked, once per message."""
-    print(printable(message), flush=True)
+    print(clear(message), flush=True)
 
 
 def exit_code(command: Callable[[list[str] | None], None], argv: list[str] | None) -> int:

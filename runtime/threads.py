@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
 
 from runtime.progress import progress_bar
 
+BEAT = 1.0  # seconds
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 
@@ -28,6 +29,8 @@ def mapped(work: Callable[[Item], Found], items: Sequence[Item], desc: str, unit
         try:
             found = []
             for future in futures:
+                while not wait([future], timeout=BEAT).done:
+                    bar.update(0)  # a long piece of work is no silence
                 found.append(future.result())
                 bar.update()
         finally:

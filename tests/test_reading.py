@@ -114,6 +114,12 @@ def test_headers_of_arrays_may_claim_anything(name: str, tmp_path: Path) -> None
             read()
 
 
+def test_a_text_of_what_is_no_character_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "names.npy", np.array([0x110000], np.uint32).view("U1"))
+    with pytest.raises(InputError, match=r"names\.npy: .*its text holds what is no character"):
+        read_array(tmp_path / "names.npy")
+
+
 def test_bombs_stay_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boundary, "ROOM", 2**20)
     np.savez_compressed(tmp_path / "a.npz", a=np.zeros(10**6))

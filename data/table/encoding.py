@@ -2,6 +2,7 @@
 
 import codecs
 import gzip
+import io
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,7 @@ def decoded(data: bytes, encoding: str | None, where: str) -> tuple[str, str, bo
     if not mark and encoding in (AUTO, None):
         name = _by_nulls(data)
     try:
+        io.TextIOWrapper(io.BytesIO(), name).close()  # refuses what is none of text: zlib would unpack without end
         decoder = codecs.getincrementaldecoder(name)()
         text = decoder.decode(data[mark:])
         cut = bool(decoder.getstate()[0])
@@ -62,7 +64,7 @@ def decoded(data: bytes, encoding: str | None, where: str) -> tuple[str, str, bo
             f"{where}: is not {tried} (byte 0x{data[mark + error.start]:02x} in line {line}). Save it as UTF-8 "
             f"(spreadsheets: CSV UTF-8){remedy}."
         ) from error
-    except (LookupError, TypeError, ValueError) as error:
+    except Exception as error:  # of codecs
         raise InputError(f"{where}: cannot be read as {name!r}. Choose another --encoding, such as cp1252.") from error
     if not isinstance(text, str):
         raise InputError(f"{where}: {name!r} is no encoding of text. Choose another --encoding, such as cp1252.")

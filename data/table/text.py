@@ -90,6 +90,8 @@ def lines_of(data: bytes, where: str, delimiter: str, encoding: str | None, grow
     except UnicodeEncodeError as error:
         raise InputError(f"{where}: is no {encoding} text ({error.reason}). Save it as UTF-8.") from error
     numbers, counts, body, open_quote = (_quoted_rows if b'"' in body else _plain_rows)(body, delimiter, where)
+    if len(counts) and (counts == 1).all() and b'"' not in body and (blank := int(np.ptp(numbers)) + 1 - len(numbers)):
+        found.append(f"{blank} blank lines between its rows are left out")  # of one column they might be rows
     lines = Lines(where, body, delimiter, numbers + skipped, tuple(found))
     return _even(lines, counts, growing, cut or open_quote)
 
@@ -153,7 +155,7 @@ def _quoted_rows(body: bytes, delimiter: str, where: str) -> Rows:
     starts, counts, kept, before = [], [], [], 0
     try:
         for row in reader:
-            if len(row) > 1 or (row and row[0].strip(" \t")):
+            if len(row) > 1 or (row and (row[0].strip(" \t") or b'"' in physical[before])):
                 starts.append(before + 1)
                 counts.append(len(row))
                 kept += physical[before : reader.line_num]

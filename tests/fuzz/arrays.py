@@ -56,7 +56,7 @@ class Arrays:
         moved = displaced(rng, path)
         found = None if moved else _by_hand(data)
         if rng.random() < 0.3:
-            return Case(f"{what}, as a table", lambda: _sheet(path), lambda got: _same(got, found, False), ("A.npy",))
+            return Case(f"{what}, as a table", lambda: _sheet(path), lambda got: _same(got, found), ("A.npy",))
 
         def read() -> NDArray:
             source = TelemanomSource(folder, "SMAP")
@@ -121,7 +121,7 @@ def _by_hand(data: bytes) -> NDArray | None:
         return None
 
 
-def _same(found: NDArray, array: NDArray | None, warned: bool = True) -> None:
+def _same(found: NDArray, array: NDArray | None) -> None:
     """What was read is the array, (T, D) of float64, and nothing else is read at all."""
     assert array is not None, "no array, and yet it was read"
     assert array.dtype.kind in "fiub" and array.ndim in (1, 2) and array.size, "no series, and yet it was read"
@@ -132,7 +132,7 @@ def _same(found: NDArray, array: NDArray | None, warned: bool = True) -> None:
 
 
 def _sheet(path: Path) -> NDArray:
-    return as_series(read_sheet(path, FORMAT).frame.to_numpy(), "sheet")
+    return as_series(read_sheet(path, FORMAT).frame.to_numpy(), str(path))
 
 
 def _archive(rng: random.Random, folder: Path) -> Case:

@@ -125,7 +125,7 @@ def _read(case: Case) -> tuple[str, str]:
     except Hang:
         return "hang", traceback.format_exc(limit=-6)
     except BaseException:
-        return "traceback", traceback.format_exc(limit=-6)
+        return "traceback", traceback.format_exc(limit=-3)
     try:
         case.check(found)
     except Exception:

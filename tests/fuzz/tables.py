@@ -102,7 +102,7 @@ def _own(rng: random.Random, folder: Path) -> Case:
 
     def check(found: LabelFile) -> None:
         for name, of_channel in found.rows.items():
-            assert name in channels
+            assert name in (*channels, None)  # None: of strangers
             assert all(interval.start <= interval.end for row in of_channel for interval in row)
         if not broken and time_format != "s":
             got = [(n, i.start, i.end) for n, of in found.rows.items() for row in of for i in row]
@@ -190,8 +190,8 @@ def _whole(rng: random.Random, folder: Path) -> Case:
     values[:2] = (0.25,)
     decimal = rng.choice([".", ".", ","])
     mark = rng.choice(";\t|" if decimal == "," else ";\t|,")
-    nothing = rng.choice(["", "nan", "-", "NULL", "n/a"])
     quote = rng.choice(['"', ""])
+    nothing = rng.choice(["nan", "-", "NULL", "n/a", *([""] if quote or width > 1 else [])])  # a blank line is no row
     names = rng.sample(["flow", "Druck [bar]", "温度", "x.y", "$v$", "p|q" if quote else "pq"], width)
     rows = [[nothing if np.isnan(v) else repr(float(v)).replace(".", decimal) for v in row] for row in values]
     lines = [mark.join(f"{quote}{cell}{quote}" for cell in row) for row in [names, *rows]]
