@@ -117,7 +117,8 @@ class PictureReader:
                 warnings.simplefilter("ignore")  # of PIL about what does not matter here
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
                 check_is_file(path, "a picture", self.remedy)
-                with Image.open(path) as picture:
+                # opened here: PIL maps a grey TIFF that it opens itself as if it were turned already
+                with path.open("rb") as file, Image.open(file) as picture:
                     self._check_size(path, picture)
                     yield picture
         except InputError:
@@ -257,9 +258,10 @@ def _extent(values: NDArray) -> tuple[float, float]:
 
 
 def _orientation(picture: Image.Image) -> int:
-    """The EXIF orientation; 1, upright, where there is none or the EXIF is damaged."""
+    """The EXIF orientation, 1 to 8; 1, upright, where there is none or the EXIF is damaged."""
     with suppress(Exception):
-        return int(picture.getexif().get(ORIENTATION, 1))
+        found = int(picture.getexif().get(ORIENTATION, 1))
+        return found if 1 <= found <= 8 else 1
     return 1
 
 
@@ -270,7 +272,7 @@ def _upright(picture: Image.Image) -> Image.Image:
 
 def _as_raw(path: Path, raw: str) -> NDArray[np.uint8]:
     """A picture whose bytes are taken otherwise than its file says, as shown."""
-    with Image.open(path) as picture:
+    with path.open("rb") as file, Image.open(file) as picture:
         picture.tile = [_with_raw(tile, raw) for tile in picture.tile]
         return np.asarray(_upright(picture))
 

@@ -201,7 +201,12 @@ def _model_scores(
 
 def _trivial(task: SeriesTask, channels: Sequence[str], config: Config) -> list[Scoring]:
     source, scaling = task.source, None if config.columns == TOGETHER else scaling_name(config)
-    series = [(_training_series(task, channel), source.series(channel, "test")) for channel in channels]
+    lacking = set(channels) & set(source.untrained)  # for which all others stand, put together once
+    of_all = np.concatenate([source.series(name, "train") for name in task.trained]) if lacking else None
+    series = [
+        (of_all if channel in lacking else source.series(channel, "train"), source.series(channel, "test"))
+        for channel in channels
+    ]
     names = [name for name, _ in BASELINES.items()]
     if (longest := max(len(train) for train, _ in series)) > MOST_WINDOWS:
         note(
@@ -221,12 +226,6 @@ def _trivial(task: SeriesTask, channels: Sequence[str], config: Config) -> list[
         pairs = found[place :: len(names)]
         scorings.append(Scoring(name, list(channels), [test for _, test in pairs], [train for train, _ in pairs]))
     return scorings
-
-
-def _training_series(task: SeriesTask, channel: str) -> np.ndarray:
-    """The training series of a channel, or of all others where it has none."""
-    channels = task.trained if channel in task.source.untrained else [channel]
-    return np.concatenate([task.source.series(name, "train") for name in channels])
 
 
 def _windows(source: SeriesSource, channels: Sequence[str], config: Config) -> tuple[int, ...] | None:

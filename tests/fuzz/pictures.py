@@ -55,7 +55,8 @@ def _picture(rng: random.Random, folder: Path) -> Case:
         options["exif"] = exif
     try:
         picture.save(file, {"tif": "TIFF", "jpg": "JPEG"}.get(suffix, suffix.upper()), **options)
-    except (OSError, KeyError):  # PIL cannot write this mode in this format
+    except Exception:  # PIL cannot write this mode in this format
+        file = io.BytesIO()
         Image.fromarray(colours).save(file, "PNG")
         mode, suffix, options = "RGB", "png", {}
     data = file.getvalue()
