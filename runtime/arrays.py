@@ -17,6 +17,7 @@ from runtime.reading import check_unpacked, reading
 NPY = "an array in a .npy file"
 NPZ = "arrays in an .npz file"
 SAVE = "Save it anew with numpy.save(path, array)."
+SAVE_ALL = "Save it anew with numpy.savez(path, name=array)."
 OBJECTS = (
     "holds Python objects, which are never loaded: save numbers with numpy.save(path, array.astype(float)), or with "
     "numpy.savez."
@@ -37,17 +38,17 @@ def read_npy(path: Path, remedy: str = SAVE, missing: str = "", mapped: bool = F
         return _checked_text(np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False))
 
 
-def npz_names(path: Path) -> list[str]:
-    """The names of the arrays in an .npz. Raises InputError where it is damaged or empty."""
-    with _archive(path) as arrays:
+def npz_names(path: Path, remedy: str = SAVE_ALL) -> list[str]:
+    """The names of the arrays in an .npz. Raises InputError, with the `remedy`, where it is damaged or empty."""
+    with _archive(path, remedy) as arrays:
         if not arrays.files:
             raise InputError(f"{path}: holds no array. Save some with numpy.savez(path, name=array).")
         return list(arrays.files)
 
 
-def read_npz(path: Path, name: str) -> NDArray[Any]:
-    """One array of an .npz. Raises InputError where it is damaged, or unpacks to what no data are."""
-    with _archive(path) as arrays:
+def read_npz(path: Path, name: str, remedy: str = SAVE_ALL) -> NDArray[Any]:
+    """One array of an .npz. Raises InputError, with the `remedy`, where it is damaged, or unpacks to what no data are."""
+    with _archive(path, remedy) as arrays:
         inside: zipfile.ZipFile = arrays.zip
         member = inside.getinfo(name if name in inside.namelist() else f"{name}.npy")
         check_unpacked(member.file_size, member.compress_size, f"{path}: array {name}")
@@ -57,9 +58,9 @@ def read_npz(path: Path, name: str) -> NDArray[Any]:
 
 
 @contextmanager
-def _archive(path: Path) -> Iterator[Any]:
+def _archive(path: Path, remedy: str) -> Iterator[Any]:
     # opened here, as numpy forgets to close a file that is none
-    with reading(path, NPZ, "Save it anew with numpy.savez(path, name=array)."), path.open("rb") as file:
+    with reading(path, NPZ, remedy), path.open("rb") as file:
         arrays = np.load(file, allow_pickle=False)
         if isinstance(arrays, np.ndarray):
             raise InputError(f"{path}: is one array, expected {NPZ}. Name it .npy.")

@@ -214,11 +214,13 @@ class Stream:
 
         Raises InputError where the file is damaged, or of another channel or other columns.
         """
-        with reading(path, "a saved stream", "Remove it to begin anew."):
-            kept = {name: read_npz(path, name) for name in npz_names(path)}
+        again = "Remove it to begin anew."
+        with reading(path, "a saved stream", again, missing="Begin anew without it."):
+            kept = {name: read_npz(path, name, again) for name in npz_names(path, again)}
             facts = json.loads(str(kept["facts"]))
             if (facts["channel"], facts["columns"]) != (self.channel, self.columns):
-                raise InputError(f"{path}: is of channel {facts['channel']} with the columns {facts['columns']}.")
+                columns = ", ".join(map(str, facts["columns"]))
+                raise InputError(f"{path}: is of channel {facts['channel']} with the columns {columns}.")
             watch = Watch(self._policy, self._learnt.learnt(self.channel), facts["watch"])
             found = _recording(kept, self.columns, facts.get("zone")) if "values" in kept else None
             self.rows, self.late, more = facts["rows"], facts["late"], facts["more"]
