@@ -47,7 +47,7 @@ def npz_names(path: Path, remedy: str = SAVE_ALL) -> list[str]:
 
 
 def read_npz(path: Path, name: str, remedy: str = SAVE_ALL) -> NDArray[Any]:
-    """One array of an .npz. Raises InputError, with the `remedy`, where it is damaged, or unpacks to what no data are."""
+    """One array of an .npz. Raises InputError, with the `remedy`, where it is damaged or unpacks as no data do."""
     with _archive(path, remedy) as arrays:
         inside: zipfile.ZipFile = arrays.zip
         member = inside.getinfo(name if name in inside.namelist() else f"{name}.npy")

@@ -200,7 +200,7 @@ def _written(event: str, arguments: tuple[Any, ...]) -> list[str | bytes]:
         path, mode, flags = arguments
         writes = bool(flags & WRITING) if isinstance(flags, int) else any(c in str(mode) for c in "wax+")
         return [path] if writes and isinstance(path, str | bytes) else []
-    if event in CHANGES and not any(isinstance(a, int) and a >= 0 for a in arguments[1:] if event != "os.chmod"):
+    if event in CHANGES and (event == "os.truncate" or arguments[-1] < 0):
         return [arguments[n] for n in CHANGES[event] if isinstance(arguments[n], str | bytes | os.PathLike)]
     return []  # relative to an open folder, as rmtree does
 
