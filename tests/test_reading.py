@@ -287,6 +287,12 @@ def test_messages_are_short_and_steer_no_terminal(capsys: pytest.CaptureFixture)
     assert capsys.readouterr().err == "warning: channel \\x1b[2J\\x0dA\n"
 
 
+def test_a_name_of_thousands_of_letters_is_no_name(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text(f"{'[' * 30_000},b\n1,2\n3,4\n")
+    with pytest.raises(InputError, match=r"own\.csv: the name of column 1 has 30000 letters"):
+        TableSource(tmp_path / "own.csv", FOUND)
+
+
 def test_a_wide_table_is_told_of_in_a_short_error(tmp_path: Path) -> None:
     names = ",".join(f"sensor {number}" for number in range(5000))
     (tmp_path / "own.csv").write_text(f"{names}\n{'1,' * 4999}2\n" * 2)
