@@ -44,8 +44,8 @@ def column_names(names: Iterable[Any], where: str) -> list[str]:
     long = next((position for position, name in enumerate(stripped) if len(name) > LONGEST_NAME), None)
     if long is not None:
         raise InputError(
-            f"{where}: the name of column {long + 1} has {len(stripped[long])} letters, more than {LONGEST_NAME}. Is the "
-            "first line one of names? Rename it."
+            f"{where}: the name of column {long + 1} has {len(stripped[long])} letters, more than {LONGEST_NAME}. Is "
+            "the first line one of names? Rename it."
         )
     filled = [name or f"column {position}" for position, name in enumerate(stripped)]
     first: dict[str, int] = {}
