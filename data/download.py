@@ -14,25 +14,24 @@ fetched by hand, into another folder:
 
 import argparse
 import contextlib
-import csv
-import lzma
+import os
 import shutil
 import sys
-import tarfile
-import zipfile
-import zlib
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from functools import partial
+from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-import numpy as np
 import pooch
 import requests
 from pooch.utils import unique_file_name
 from tqdm import tqdm
 
+from data.archives import BadArchive, unpack
+from data.table.text import read_rows
 from data.telemanom import LABEL_FILE, NESTINGS
+from runtime.arrays import read_npy
 from runtime.errors import InputError, exit_code, unknown_name
 from runtime.files import atomic_folder, make_folder
 
@@ -46,6 +45,7 @@ class Source:
     url: str
     sha256: str | None
     layout: tuple[str, ...]  # one of these patterns matches in the data set's folder
+    most: int  # bytes that it may have, packed or not: some times of what it has
     channels: int = 0  # rows of labeled_anomalies.csv; 0 for a data set without that table
 
 
@@ -56,6 +56,7 @@ SOURCES = {
         "https://s3-us-west-2.amazonaws.com/telemanom/data.zip",
         None,  # the archive was moved and packed anew more than once: its contents are checked instead
         tuple(str(PurePosixPath(nested) / "train/*.npy") for nested in NESTINGS),
+        4 * 10**9,
         channels=82,
     ),
     "mvtec": Source(
@@ -65,6 +66,7 @@ SOURCES = {
         "mvtec_anomaly_detection.tar.xz",
         "cf4313b13603bec67abb49ca959488f7eedce2a9f7795ec54446c649ac98cd3d",
         ("*/train/good",),
+        20 * 10**9,
     ),
     "visa": Source(
         "VisA",
@@ -72,24 +74,16 @@ SOURCES = {
         "https://amazon-visual-anomaly.s3.us-west-2.amazonaws.com/VisA_20220922.tar",
         "2eb8690c803ab37de0324772964100169ec8ba1fa3f7e94291c9ca673f40f362",
         ("*/Data/Images/Normal",),
+        10 * 10**9,
     ),
 }
 LABELS_URL = f"https://raw.githubusercontent.com/khundman/telemanom/master/{LABEL_FILE}"
-# what the readers of tar, zip and npy files raise; RuntimeError is an encrypted zip
-DAMAGED = (
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    ValueError,
-    RuntimeError,
-)
+MOST_LABELS = 10**7  # bytes of a label file
 TIMEOUT = (20, 60)  # seconds to connect, and between two pieces of the answer
 
 
-class _BadArchive(InputError):
-    """The archive cannot be unpacked or does not hold the data set: a downloaded copy is of no more use."""
+class _TooLarge(Exception):
+    """An answer that goes on beyond what is expected."""
 
 
 def download(name: str, url: str | None = None, destination: str | Path | None = None) -> Path:
@@ -118,11 +112,11 @@ def download(name: str, url: str | None = None, destination: str | Path | None =
     )
     downloads = destination.with_name(f".{destination.name}.download")
     remote = url.startswith(("http://", "https://"))
-    archive = _fetch(url, source.sha256, downloads, by_hand) if remote else _local_file(url, source.sha256)
+    archive = _fetch(url, source.sha256, downloads, by_hand, source.most) if remote else _local_file(url, source.sha256)
     print(f"unpacking {archive.name} into {destination}")
     try:
         with atomic_folder(destination) as folder:
-            _unpack(archive, folder)
+            unpack(archive, folder, source.most)
             _unwrap(source, folder)
             if source.channels and _has_layout(source, folder) and not (folder / LABEL_FILE).exists():
                 beside = archive.with_name(LABEL_FILE)
@@ -130,9 +124,9 @@ def download(name: str, url: str | None = None, destination: str | Path | None =
                     shutil.copyfile(beside, folder / LABEL_FILE)
                 else:
                     by_hand += f" {LABEL_FILE} goes beside the archive, or into the folder if you unpack it."
-                    _fetch(LABELS_URL, None, folder, by_hand, LABEL_FILE)
+                    _fetch(LABELS_URL, None, folder, by_hand, MOST_LABELS, LABEL_FILE)
             _check(source, folder)
-    except _BadArchive as error:
+    except BadArchive as error:
         if remote:
             archive.unlink()
         raise InputError(f"{url}: {error}. Fetch it again or from elsewhere. {by_hand}") from error
@@ -169,12 +163,18 @@ def _local_file(url: str, sha256: str | None) -> Path:
     return path
 
 
-def _fetch(url: str, sha256: str | None, folder: Path, by_hand: str, file_name: str | None = None) -> Path:
-    """Download `url` into `folder` with a check of its sha256; InputError with the remedy `by_hand`."""
+def _fetch(url: str, sha256: str | None, folder: Path, by_hand: str, most: int, file_name: str | None = None) -> Path:
+    """Download `url`, of `most` so many bytes, into `folder` with a check of its sha256.
+
+    Raises InputError with the remedy `by_hand`.
+    """
     make_folder(folder)
     pooch.get_logger().setLevel("WARNING")  # its notes are for programmers who keep a list of hashes
     try:
-        return Path(pooch.retrieve(url, sha256, fname=file_name, path=folder, downloader=_resume))
+        return Path(pooch.retrieve(url, sha256, fname=file_name, path=folder, downloader=partial(_resume, most=most)))
+    except _TooLarge as error:
+        (folder / _part_name(url)).unlink(missing_ok=True)
+        raise InputError(f"{url}: {error}. {by_hand}") from error
     except OSError as error:  # requests' errors are OSErrors too
         again = "The same command goes on where it stopped. " if (folder / _part_name(url)).exists() else ""
         raise InputError(f"{url}: the download failed ({_reason(error)}). {again}{by_hand}") from error
@@ -190,7 +190,7 @@ def _part_name(url: str) -> str:
     return f"{unique_file_name(url)}.part"
 
 
-def _resume(url: str, output_file: str, _pooch: object) -> None:
+def _resume(url: str, output_file: str, _pooch: object, most: int) -> None:
     """Downloader for pooch: goes on with the .part file that a broken download left.
 
     Raises requests.RequestException, or OSError where the file cannot be written; the .part file stays.
@@ -206,15 +206,15 @@ def _resume(url: str, output_file: str, _pooch: object) -> None:
         continues = response.status_code == 206 and span.startswith(f"bytes {done}-")
         if done and response.status_code in (206, 416) and not whole and not continues:
             part.unlink()  # of another version of the file
-            return _resume(url, output_file, _pooch)
+            return _resume(url, output_file, _pooch, most)
         if not whole:
             response.raise_for_status()
-            _save(response, part, done if continues else 0)
+            _save(response, part, done if continues else 0, most)
     part.replace(output_file)
 
 
-def _save(response: requests.Response, part: Path, done: int) -> None:
-    """Write the answer to `part`, after its first `done` bytes, and show the progress."""
+def _save(response: requests.Response, part: Path, done: int, most: int) -> None:
+    """Write the answer to `part`, after its first `done` bytes, and show the progress; _TooLarge beyond `most`."""
     total = done + int(response.headers.get("Content-Length", 0))
     resumed = f", {done / 1e6:.1f} MB of it are here" if done else ""
     print(f"downloading {response.url} ({total / 1e6:.1f} MB{resumed})", file=sys.stderr, flush=True)
@@ -222,6 +222,8 @@ def _save(response: requests.Response, part: Path, done: int) -> None:
     bar = tqdm(total=total or None, initial=done, unit="B", unit_scale=True, disable=not terminal)
     with part.open("ab" if done else "wb") as file, bar:
         for piece in response.iter_content(1 << 16):
+            if max(done, total) > most:
+                raise _TooLarge(f"is larger than the data set, of which no more than {most / 1e9:.3g} GB are expected")
             file.write(piece)
             bar.update(len(piece))
             before, done = done, done + len(piece)
@@ -237,29 +239,6 @@ def _reason(error: OSError) -> str:
         return "the connection broke off"
     cause = getattr(error.args[0], "reason", error) if error.args else error
     return error.strerror or str(cause).rpartition(": ")[2] or type(error).__name__
-
-
-def _unpack(archive: Path, folder: Path) -> None:
-    """Unpack a tar or zip archive; _BadArchive where it is damaged or would write outside `folder`."""
-    try:
-        if tarfile.is_tarfile(archive):  # judged by content: the end of an address is often no file name
-            with tarfile.open(archive) as tar:
-                tar.extractall(folder, filter="data")
-        else:
-            with zipfile.ZipFile(archive) as packed:
-                for name in packed.namelist():
-                    path = PureWindowsPath(name)  # takes / and \ for separators
-                    if ".." in path.parts or path.anchor:
-                        raise _BadArchive(f"unsafe archive, it wants to write to {name!r}")
-                packed.extractall(folder)
-    except tarfile.FilterError as error:
-        raise _BadArchive(f"unsafe archive, {error}") from error
-    except DAMAGED as error:
-        raise _BadArchive(f"damaged, or no tar or zip archive ({error})") from error
-    except OSError as error:
-        if error.errno is None:  # gzip and bz2 report damaged data in this way
-            raise _BadArchive(f"damaged archive ({error})") from error
-        raise InputError(f"{folder.parent}: cannot unpack {archive} here ({error.strerror}).") from error
 
 
 def _unwrap(source: Source, folder: Path) -> None:
@@ -280,36 +259,38 @@ def _has_layout(source: Source, folder: Path) -> bool:
 
 
 def _check(source: Source, root: Path) -> None:
-    """Raise _BadArchive, with names relative to `root`, unless the folder holds the data set."""
+    """Raise BadArchive, with names relative to `root`, unless the folder holds the data set."""
     if not _has_layout(source, root):
-        raise _BadArchive(f"does not hold {' or '.join(source.layout)}")
+        raise BadArchive(f"does not hold {' or '.join(source.layout)}")
     if source.channels:
         _check_channels(source, root)
 
 
 def _check_channels(source: Source, root: Path) -> None:
-    """Compare labeled_anomalies.csv with the arrays; _BadArchive names the row or file that fails."""
+    """Compare labeled_anomalies.csv with the arrays; BadArchive names the row or file that fails."""
     base = next(root / nested for nested in NESTINGS if (root / nested / "train").is_dir())
+    if not (root / LABEL_FILE).is_file():
+        raise BadArchive(f"{LABEL_FILE} is missing")
     try:
-        with (root / LABEL_FILE).open(encoding="utf-8-sig", newline="") as file:
-            rows = [(row["chan_id"], int(row["num_values"])) for row in csv.DictReader(file)]
-    except FileNotFoundError as error:
-        raise _BadArchive(f"{LABEL_FILE} is missing") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise _BadArchive(f"{LABEL_FILE} has no column chan_id, or not a whole number in num_values") from error
+        header, *table = read_rows(root / LABEL_FILE)
+        rows = [(row["chan_id"], int(row["num_values"])) for row in (dict(zip(header, r, strict=True)) for r in table)]
+    except (KeyError, ValueError) as error:
+        raise BadArchive(f"{LABEL_FILE} has no column chan_id, or not a whole number in num_values") from error
+    except InputError as error:
+        raise BadArchive(str(error).replace(f"{root}{os.sep}", "").rstrip(".")) from error
     if len(rows) != source.channels:
-        raise _BadArchive(f"{LABEL_FILE} has {len(rows)} rows instead of {source.channels}")
+        raise BadArchive(f"{LABEL_FILE} has {len(rows)} rows instead of {source.channels}")
     for number, (channel, length) in enumerate(rows, start=1):
         where = f"{LABEL_FILE} row {number} ({channel})"
         for path in (base / "train" / f"{channel}.npy", base / "test" / f"{channel}.npy"):
             if not path.is_file():
-                raise _BadArchive(f"{where}: {PurePosixPath(path.relative_to(root))} is missing")
+                raise BadArchive(f"{where}: {PurePosixPath(path.relative_to(root))} is missing")
         try:
-            shape = getattr(np.load(path, mmap_mode="r", allow_pickle=False), "shape", ())
-        except (OSError, *DAMAGED) as error:
-            raise _BadArchive(f"{where}: test/{channel}.npy is damaged ({error})") from error
+            shape = read_npy(path, mapped=True).shape
+        except InputError as error:
+            raise BadArchive(f"{where}: test/{channel}.npy is damaged ({error.__cause__ or error})") from error
         if shape[:1] != (length,):
-            raise _BadArchive(f"{where}: num_values is {length}, test/{channel}.npy has the shape {shape}")
+            raise BadArchive(f"{where}: num_values is {length}, test/{channel}.npy has the shape {shape}")
 
 
 def _run(argv: list[str] | None) -> None:

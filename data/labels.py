@@ -3,11 +3,15 @@
 Intervals are (start, end) in time steps from 0, inclusive at both ends, unless a rule says otherwise.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from runtime.errors import InputError
+from runtime.reading import quoted
 
 Interval = tuple[int, int]
 
@@ -50,6 +54,24 @@ class LabelRules:
 
 
 AS_PUBLISHED = LabelRules(duplicate_rows="last", interval_ends="inclusive", merge_gap=0, widen=0)
+
+
+def pairs_of(text: str, where: str) -> list[list[object]]:
+    """The pairs of a cell of `anomaly_sequences`, a JSON list of lists of two. Raises InputError for anything else."""
+    try:
+        pairs = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise no_pairs(text, where) from error
+    if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        raise no_pairs(text, where)  # {} and "" have no items either, and are no list of none
+    return pairs
+
+
+def no_pairs(text: str, where: str) -> InputError:
+    """The error about a cell of `anomaly_sequences` that is none."""
+    return InputError(
+        f"{where}: anomaly_sequences is {quoted(text)}, expected a list like [[100, 200], [350, 360]]. Correct the row."
+    )
 
 
 def clipped(interval: Interval, num_steps: int) -> Interval:

@@ -12,7 +12,6 @@ A mask is never turned. It marks a place where it is not 0; more exactly, where
 - the value is above half of the highest, in a lossy file (JPEG), which is not 0 all around what was marked.
 """
 
-import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,12 +24,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from runtime.errors import InputError, warn
+from runtime.reading import check_is_file, said
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".pgm", ".ppm", ".pnm"}
 WHITES = (255, 1023, 4095, 16383, 65535)  # of 8, 10, 12, 14 and 16 bits
 FULL = {"whole numbers": 65535.0, "floats": 1.0}  # the white of deep pictures of which nothing else is known
 ORIENTATION = 0x0112  # the EXIF tag
 SQUEEZED = 1100  # bytes that one byte of a PNG can stand for at the most (deflate: 1032)
+HUGE = 2**24  # pixels
 OWN = "Copy or save it again, or take it out."  # what to do about a damaged file of one's own
 
 
@@ -70,6 +71,13 @@ class PictureReader:
             alpha = picture.has_transparency_data and picture.mode != "I;16"
             return Head(shown, stored, _depth(picture), alpha, getattr(picture, "n_frames", 1))
 
+    def shown_size(self, path: Path) -> tuple[int, int]:
+        """Width and height as shown, whatever has to be decoded for it."""
+        with self._opened(path) as picture:
+            width, height = picture.size
+            turned = _orientation(picture) >= 5 and picture.format != "TIFF"  # which PIL has turned already
+            return (height, width) if turned else (width, height)
+
     def extent(self, path: Path) -> tuple[float, float]:
         """The lowest and the highest value of a deep picture."""
         with self._opened(path) as picture:
@@ -108,10 +116,9 @@ class PictureReader:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of PIL about what does not matter here
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
-                mode = path.stat().st_mode
-                if not stat.S_ISREG(mode):  # opening a pipe would wait forever
-                    raise InputError(f"{path}: is not a readable picture (it is no file). {self.remedy}")
-                with Image.open(path) as picture:
+                check_is_file(path, "a picture", self.remedy)
+                # opened here: PIL maps a grey TIFF that it opens itself as if it were turned already
+                with path.open("rb") as file, Image.open(file) as picture:
                     self._check_size(path, picture)
                     yield picture
         except InputError:
@@ -122,13 +129,15 @@ class PictureReader:
                 "Cut it into tiles, or make it smaller."
             ) from error
         except Exception as error:  # PIL raises a dozen types on damaged files, SyntaxError among them
-            told = " ".join(str(error).split()) or type(error).__name__
-            raise InputError(f"{path}: is not a readable picture ({told}). {self.remedy}") from error
+            raise InputError(f"{path}: is not a readable picture ({said(error)}). {self.remedy}") from error
 
     def _check_size(self, path: Path, picture: Image.Image) -> None:
-        """A short file that claims to be huge is damaged: memory for it is not even asked for."""
+        """A short file that claims to be huge is damaged: memory for it is not even asked for.
+
+        A picture of one colour may be short; of other formats than PNG, which have no such bound, huge ones are not.
+        """
         bytes_there, pixels = path.stat().st_size, picture.size[0] * picture.size[1]
-        if picture.format == "PNG" and pixels > 8 * SQUEEZED * bytes_there:
+        if pixels > 8 * SQUEEZED * bytes_there and (picture.format == "PNG" or pixels > HUGE):
             raise InputError(
                 f"{path}: is not a readable picture (it claims {picture.size[0]} x {picture.size[1]} pixels in "
                 f"{bytes_there} bytes). {self.remedy}"
@@ -249,9 +258,10 @@ def _extent(values: NDArray) -> tuple[float, float]:
 
 
 def _orientation(picture: Image.Image) -> int:
-    """The EXIF orientation; 1, upright, where there is none or the EXIF is damaged."""
+    """The EXIF orientation, 1 to 8; 1, upright, where there is none or the EXIF is damaged."""
     with suppress(Exception):
-        return int(picture.getexif().get(ORIENTATION, 1))
+        found = int(picture.getexif().get(ORIENTATION, 1))
+        return found if 1 <= found <= 8 else 1
     return 1
 
 
@@ -262,7 +272,7 @@ def _upright(picture: Image.Image) -> Image.Image:
 
 def _as_raw(path: Path, raw: str) -> NDArray[np.uint8]:
     """A picture whose bytes are taken otherwise than its file says, as shown."""
-    with Image.open(path) as picture:
+    with path.open("rb") as file, Image.open(file) as picture:
         picture.tile = [_with_raw(tile, raw) for tile in picture.tile]
         return np.asarray(_upright(picture))
 

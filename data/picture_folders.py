@@ -4,14 +4,14 @@ A class is a folder with `train/good`, `test/good`, `test/<defect>` and masks in
 pictures, with or without `_mask`; a folder `good` beside folders of defects; or a folder of good pictures alone.
 """
 
-import csv
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 from data.picture_files import SUFFIXES, is_picture
-from data.picture_lists import read_list
+from data.picture_lists import LABELLED, read_list
 from data.pictures import Listing, PictureFile
+from data.table.text import read_rows
 from runtime.errors import InputError, note
 
 GOOD = {"good", "ok", "normal"}  # names of folders and labels, in capitals too
@@ -73,13 +73,23 @@ def read_visa(folder: Path, class_name: str, split: str) -> Listing:
     table = folder / "split_csv" / "1cls.csv"
     if not table.is_file():
         return read_mvtec(folder, class_name, split)
-    with table.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = VISA_COLUMNS - set(reader.fieldnames or ())
-        if missing:
-            raise InputError(f"{table}: has no column {', '.join(sorted(missing))}. Fetch the file again.")
-        rows = [row for row in reader if row["object"] == class_name and row["split"] == split]
-    return Listing(PictureFile(folder / row["image"], folder / row["mask"] if row["mask"] else None) for row in rows)
+    names, *rows = read_rows(table)
+    if missing := VISA_COLUMNS - set(names):
+        raise InputError(f"{table}: has no column {', '.join(sorted(missing))}. Fetch the file again.")
+    found, rest = Listing(), []
+    for cells in rows:
+        row = dict(zip(names, map(str.strip, cells), strict=True))
+        if (row["object"], row["split"]) != (class_name, split):
+            continue
+        anomalous = bool(row["mask"]) or not is_good(row.get("label") or "normal")
+        picture = PictureFile(folder / row["image"], folder / row["mask"] if row["mask"] else None, anomalous)
+        if split == "train" and anomalous:
+            rest.append(picture.path)
+        else:
+            found.append(picture)
+    if rest:
+        found.left_out[LABELLED] = rest
+    return found
 
 
 def own_classes(path: Path) -> dict[str, tuple[Path, Read]]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from data.pictures import Listing, PictureFile
+from data.table.sheet import column_names
 from data.table.text import read_lines
 from runtime.errors import InputError, unknown_name
 
@@ -12,6 +13,7 @@ COLUMNS = {
     "mask": ("mask", "masks", "mask_path", "ground_truth"),
     "split": ("split", "subset", "set", "part"),
 }
+LABELLED = "they are labelled anomalous"  # why pictures are not learnt from
 IS_GOOD = {"good", "ok", "normal", "0", "0.0", "false", "no"}
 UNLABELLED = {"", "-1", "?", "nan", "none", "unknown", "unlabelled", "unlabeled"}
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
@@ -45,13 +47,13 @@ def read_list(path: Path, split: str) -> Listing:
         else:
             found.append(PictureFile(picture, mask, False if split == "train" else anomalous))
     if rest:
-        found.left_out["they are labelled anomalous"] = rest
+        found.left_out[LABELLED] = rest
     return found
 
 
 def _columns(path: Path, names: list[str]) -> dict[str, int]:
     """The columns by what they hold."""
-    given = [name.strip().casefold() for name in names]
+    given = column_names((name.casefold() for name in names), str(path))
     named = {what: [name for name in known if name in given] for what, known in COLUMNS.items()}
     found = {what: given.index(known[0]) for what, known in named.items() if known}
     if "image" not in found:

@@ -5,17 +5,19 @@ A folder holds `labeled_anomalies.csv` (chan_id, spacecraft, anomaly_sequences, 
 value, the others 0/1 commands. Intervals of `anomaly_sequences` are inclusive at both ends.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.labels import Interval, LabelRow
+from data.labels import Interval, LabelRow, no_pairs, pairs_of
 from data.source import as_series, shape_of
+from data.table.sheet import column_names
 from data.table.text import read_lines
+from runtime.arrays import read_npy
 from runtime.errors import InputError
+from runtime.reading import quoted
 
 LABEL_FILE = "labeled_anomalies.csv"
 NESTINGS = ("", "data", "data/data")
@@ -66,7 +68,7 @@ class TelemanomSource:
     def _shape(self, channel: str, split: str) -> tuple[int, int]:
         """Steps and columns, without reading the values."""
         place = self.place(channel, split)
-        return shape_of(_read_array(Path(place), mmap_mode="r"), f"{place}: channel {channel}")
+        return shape_of(_read_array(Path(place), mapped=True), f"{place}: channel {channel}")
 
     def times(self, channel: str, split: str) -> None:
         """Published without times: steps are counted."""
@@ -102,34 +104,16 @@ def _find(folder: Path, fits: Callable[[Path], bool]) -> Path:
     )
 
 
-def _read_array(path: Path, mmap_mode: str | None = None) -> NDArray:
-    try:
-        array = np.load(path, allow_pickle=False, mmap_mode=mmap_mode)
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{path}: missing, though {path.stem} has a label row. Put it there, or leave the channel out with "
-            "--class-names."
-        ) from error
-    except (OSError, ValueError, EOFError) as error:
-        if "Object arrays" in str(error) or "Python objects" in str(error):  # loaded, and mapped
-            raise InputError(
-                f"{path}: holds Python objects, which are never loaded: save numbers with numpy.save(path, "
-                "array.astype(float))."
-            ) from error
-        raise InputError(
-            f"{path}: is truncated, pickled or no .npy file ({error}). Save it anew with numpy.save(path, array)."
-        ) from error
-    if not isinstance(array, np.ndarray):
-        array.close()
-        raise InputError(f"{path}: is an archive, expected one array of shape (T, D). Save it with numpy.save.")
-    return array
+def _read_array(path: Path, mapped: bool = False) -> NDArray:
+    missing = f"Put it there, as {path.stem} has a label row, or leave the channel out with --class-names."
+    return read_npy(path, missing=missing, mapped=mapped)
 
 
 def _read_rows(path: Path) -> dict[str, list[LabelRow]]:
     """The rows of a label file by spacecraft."""
     lines = read_lines(path, encoding=None)
     header, *table = lines.head(len(lines.numbers))
-    header = [name.strip() for name in header]
+    header = column_names(header, str(path))
     missing = {"chan_id", "spacecraft", "anomaly_sequences"} - set(header)
     if missing:
         raise InputError(f"{path}: has no column {', '.join(sorted(missing))}. Name its columns so in the first line.")
@@ -155,19 +139,16 @@ def _parse_length(text: str | None, where: str) -> int | None:
     try:
         return int(text) if text else None
     except ValueError as error:
-        raise InputError(f"{where}: num_values is {text!r}, expected a number of steps. Correct the row.") from error
-
-
-def _parse_intervals(text: str, where: str) -> list[Interval]:
-    try:
-        return [(_step(start), _step(end)) for start, end in json.loads(text)]
-    except (ValueError, TypeError) as error:
         raise InputError(
-            f"{where}: anomaly_sequences is {text!r}, expected a list like [[100, 200], [350, 360]]. Correct the row."
+            f"{where}: num_values is {quoted(text)}, expected a number of steps. Correct the row."
         ) from error
 
 
-def _step(value: object) -> int:
+def _parse_intervals(text: str, where: str) -> list[Interval]:
+    return [(_step(start, text, where), _step(end, text, where)) for start, end in pairs_of(text, where)]
+
+
+def _step(value: object, text: str, where: str) -> int:
     if type(value) is not int:
-        raise ValueError(value)
+        raise no_pairs(text, where)
     return value

@@ -23,13 +23,14 @@ from models.checkpoints import fitting, read_checkpoint
 from runs.fingerprints import of_split, require_of
 from runs.folder import CONFIG_FILE, FEATURES, TRAIN_SCORES, run_folder
 from runs.known import listed
+from runs.scores import read_facts
 from runtime import distributed
 from runtime.errors import InputError
 from runtime.files import make_folder
 from runtime.threads import processors
 from settings.config import Config
 from settings.effects import score_name
-from settings.load import read_record, recorded_config
+from settings.load import recorded_config
 
 
 class Way(Protocol):
@@ -137,7 +138,7 @@ def reopened(folder: Path, config: Config | None = None) -> Run:
         return _reopened_pictures(folder, config)
     content = read_checkpoint(folder / LAST)
     if (train := folder / "scores" / TRAIN_SCORES / CONFIG_FILE).is_file():  # who needs them says that they are missing
-        require_of(folder / LAST, read_record(train), train.parent)
+        require_of(folder / LAST, read_facts(train), train.parent)
     if score_name(config) != "nll":
         raise InputError(
             f"{folder}: is a run of channels drawn as pictures (layout = stretch); new series need --layout line."
@@ -158,15 +159,16 @@ def _reopened_pictures(folder: Path, config: Config) -> Run:
     train = folder / "scores" / TRAIN_SCORES / CONFIG_FILE
     if not train.is_file():
         raise InputError(f"{train}: missing. Score its own pictures first, for a threshold: main.py --mode test.")
-    scored, facts = recorded_config(train), read_record(train)
+    scored, facts = recorded_config(train), read_facts(train)
     config = replace(config, picture_score=scored.picture_score, top_k=scored.top_k, feature_cache=False)
     checkpoint = folder / facts.get("checkpoint", LAST)
-    if not checkpoint.is_file():
+    if not checkpoint.is_file() or checkpoint.parent != folder:
         raise InputError(f"{folder}: was scored by a checkpoint from elsewhere. Run --mode test with its last.pt.")
     require_of(checkpoint, facts, train.parent)
     content = read_checkpoint(checkpoint)
-    known = {channel: [] for channel in content.get("channels") or [facts["class_name"]]}
-    task = PictureTask(facts["class_name"], folder, lambda *_: [])
+    name = facts.get("class_name", folder.name)
+    known = {channel: [] for channel in content.get("channels") or [name]}
+    task = PictureTask(name, folder, lambda *_: [])
     device = _device(config.device)
     detector = DETECTORS[config.detector](config, task, known, folder, device)
     with fitting(checkpoint):

@@ -40,6 +40,17 @@ class Ranges:
                 found.append((None,) * 4)
         return cls(sum(map(len, series)), *(list(values) for values in zip(*found, strict=True)))
 
+    @classmethod
+    def read(cls, plain: dict[str, Any]) -> Ranges:
+        """What `plain` gave. Raises TypeError or ValueError for anything else."""
+        found = cls(**plain)
+        kept = [found.low, found.high, found.centre, found.spread]
+        if not all(isinstance(values, list) and len(values) == len(found.low) for values in kept):
+            raise ValueError("ranges of differently many columns")
+        if not all(value is None or isinstance(value, int | float) for value in [found.steps, *sum(kept, [])]):
+            raise ValueError("ranges that are no numbers")
+        return found
+
     def plain(self) -> dict[str, Any]:
         """As JSON can hold it."""
         return asdict(self)

@@ -50,9 +50,11 @@ def in_words(shares: list[tuple[str, float]]) -> str:
     return ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares[:3])
 
 
-def usual_of(train: ScoreFiles, channel: str) -> NDArray[np.floating] | None:
-    """What the columns of a channel have in its training scores; of one that was not in training, in those of all."""
+def usual_of(train: ScoreFiles, channel: str, number: int) -> NDArray[np.floating] | None:
+    """What the `number` of columns of a channel have in its training scores; of one that was not in training, in those
+    of all.
+    """
     if channel in train.channels:
-        return train.of_columns(channel)
+        return train.of_columns(channel, number)
     found = [columns for name in train.channels if (columns := train.of_columns(name)) is not None]
-    return np.concatenate(found, axis=1) if len({len(columns) for columns in found}) == 1 else None
+    return np.concatenate(found, axis=1) if {len(columns) for columns in found} == {number} else None

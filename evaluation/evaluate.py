@@ -14,7 +14,7 @@ from drawing.gaps import filled
 from drawing.ranges import Ranges
 from evaluation import BASELINES
 from evaluation.alarms import Policy
-from evaluation.baselines import trivial_scores
+from evaluation.baselines import MOST_WINDOWS, trivial_scores
 from evaluation.causes import Causes, usual_of
 from evaluation.cautions import cautions
 from evaluation.console import print_alarms, print_counts, print_headline, print_tables
@@ -31,11 +31,12 @@ from metrics.events import Alarm
 from metrics.metric import Options
 from metrics.windows import period_window
 from report import write_report
-from runs.folder import TRAIN_SCORES
+from runs.folder import CONFIG_FILE, TRAIN_SCORES
 from runs.rows import chosen_rows
-from runs.scores import ScoreFiles, check_data, open_scores
-from runtime.errors import InputError, unknown_name, warn
+from runs.scores import AGAIN, ScoreFiles, check_data, open_scores
+from runtime.errors import InputError, note, unknown_name, warn
 from runtime.files import atomic_file
+from runtime.reading import understood
 from runtime.threads import mapped
 from settings.config import Config
 from settings.effects import scaling_name
@@ -67,7 +68,7 @@ def evaluate(scores_folder: Path, task: SeriesTask, config: Config, train_folder
     windows = _windows(task.source, model.channels, config) if labelled else None
     results = _judge_all(scorings, labels, config, windows)
     scored = _scored(files, train, model, results[0], task, config)
-    ranges = {} if train is None else {name: Ranges(**held) for name, held in train.facts.get("training", {}).items()}
+    ranges = {} if train is None else _ranges(train)
     operating = operating_points(model, results[0], labels, Policy.of(config)) if config.report else []
     told = cautions(task, scored, config, ranges, model.held_out)
     evaluation = Evaluation(files, labels, scorings, results, scored, operating, told, windows)
@@ -110,8 +111,9 @@ def _scored(
     found = []
     raised = zip(result.learnt, result.alarms, result.going, strict=True)
     for channel, scores, (learnt, alarms, going) in zip(model.channels, model.test, raised, strict=True):
-        usual = None if train is None else usual_of(train, channel)
-        causes = Causes(task.source.columns(channel), files.of_columns(channel), usual)
+        names = task.source.columns(channel)
+        usual = None if train is None else usual_of(train, channel, len(names))
+        causes = Causes(names, files.of_columns(channel, len(names)), usual)
         times, rows = task.source.times(channel, "test"), task.source.rows(channel, "test")
         details = _details(files, train, channel, alarms, causes, task, config)
         found.append(Scored(channel, times, scores, learnt, alarms, going, causes, rows, details))
@@ -147,6 +149,12 @@ def _details(
         pair = () if series is None else (series[0][:, column], series[1][:, column])
         found.append(detail_of(alarm, scores, *pair))
     return found
+
+
+def _ranges(train: ScoreFiles) -> dict[str, Ranges]:
+    """What the training series of a run held, by group. Raises InputError where its config.json says nonsense of it."""
+    with understood(str(train.folder / CONFIG_FILE), "the config.json of a run", AGAIN):
+        return {name: Ranges.read(held) for name, held in train.facts.get("training", {}).items()}
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
@@ -193,9 +201,20 @@ def _model_scores(
 
 def _trivial(task: SeriesTask, channels: Sequence[str], config: Config) -> list[Scoring]:
     source, scaling = task.source, None if config.columns == TOGETHER else scaling_name(config)
-    series = [(_training_series(task, channel), source.series(channel, "test")) for channel in channels]
+    lacking = set(channels) & set(source.untrained)  # for which all others stand, put together once
+    of_all = np.concatenate([source.series(name, "train") for name in task.trained]) if lacking else None
+    series = [
+        (of_all if channel in lacking else source.series(channel, "train"), source.series(channel, "test"))
+        for channel in channels
+    ]
     names = [name for name, _ in BASELINES.items()]
-    jobs = [(baseline, pair) for _, baseline in BASELINES.items() for pair in series]
+    if (longest := max(len(train) for train, _ in series)) > MOST_WINDOWS:
+        note(
+            f"nearest train window: of {longest} training steps of a channel the windows at {MOST_WINDOWS} are looked "
+            "up, equally far apart."
+        )
+    # channel by channel: some baselines take much longer than others, and what is left would be told wrongly
+    jobs = [(baseline, pair) for pair in series for _, baseline in BASELINES.items()]
     found = mapped(
         lambda job: trivial_scores(job[0], *job[1], scaling, config.smooth, config.trailing),
         jobs,
@@ -204,15 +223,9 @@ def _trivial(task: SeriesTask, channels: Sequence[str], config: Config) -> list[
     )
     scorings = []
     for place, name in enumerate(names):
-        pairs = found[place * len(series) : (place + 1) * len(series)]
+        pairs = found[place :: len(names)]
         scorings.append(Scoring(name, list(channels), [test for _, test in pairs], [train for train, _ in pairs]))
     return scorings
-
-
-def _training_series(task: SeriesTask, channel: str) -> np.ndarray:
-    """The training series of a channel, or of all others where it has none."""
-    channels = task.trained if channel in task.source.untrained else [channel]
-    return np.concatenate([task.source.series(name, "train") for name in channels])
 
 
 def _windows(source: SeriesSource, channels: Sequence[str], config: Config) -> tuple[int, ...] | None:

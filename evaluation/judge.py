@@ -1,8 +1,8 @@
 """The model's time-step scores beside the trivial ones: every metric, on the same steps, for the same parts of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,13 +101,14 @@ def judge(scoring: Scoring, labels: Labelled, policy: Policy, options: Options) 
     """
     train = scoring.train or [None] * len(labels)
     measured = [np.isfinite(scores) for scores in scoring.test]
-    learnt = [learn(policy.threshold, policy.risk, scores) for scores in train]
+    learnt = _found_of(train, lambda scores: learn(policy.threshold, policy.risk, scores))
     raised = [raise_alarms(scores, known, policy) for scores, known in zip(scoring.test, learnt, strict=True)]
     alarmed = [
         None if known.threshold is None else under_alarm(alarms, len(scores))
         for scores, known, (alarms, _) in zip(scoring.test, learnt, raised, strict=True)
     ]
-    quiet = [quiet_alarms(scores, policy) if scores is not None and scoring.held_out else None for scores in train]
+    asked = train if scoring.held_out else [None] * len(train)
+    quiet = _found_of(asked, lambda scores: None if scores is None else quiet_alarms(scores, policy))
 
     def steps_of(places: list[tuple[int, slice]]) -> Steps:
         def pooled(arrays: Sequence[NDArray | None]) -> NDArray | None:
@@ -138,6 +139,12 @@ def judge(scoring: Scoring, labels: Labelled, policy: Policy, options: Options) 
     resampled = _resampled(scoring, labels, options)
     ends = {} if resampled is None else percentile_intervals(resampled).by_metric()
     return Result(scoring.name, parts, channels, learnt, list(alarms), list(going), ends, resampled)
+
+
+def _found_of(arrays: Sequence[NDArray | None], work: Callable[[NDArray | None], Any]) -> list[Any]:
+    """What the work finds of every array, once of one that stands several times: of all channels, for those without."""
+    found = {id(array): work(array) for array in {id(array): array for array in arrays}.values()}
+    return [found[id(array)] for array in arrays]
 
 
 def _resampled(

@@ -71,7 +71,7 @@ class LearntScores:
         alarms are then its own.
         """
         names = self.known.get(channel) or next(iter(self.known.values()))
-        causes, scores = Causes(names, of_columns, self._usual(channel)), self.steps(channel, rows)
+        causes, scores = Causes(names, of_columns, self._usual(channel, len(names))), self.steps(channel, rows)
         raised = raise_alarms(scores, self.learnt(channel), self.policy) if watched is None else ([], watched(scores))
         of_rows = RowScores([self._files.rows[n] for n in self.chosen], rows[self.chosen], self._usual_rows(channel))
         details = [detail_of(alarm, of_rows) for alarm in raised[0]]

@@ -8,19 +8,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy import ndimage
 
+from data.picture_files import PictureReader
 from evaluation.thresholds import learn_of_pictures
-from runs.folder import ENERGY
-from runs.scores import read_array
+from runs.folder import CONFIG_FILE, ENERGY
+from runs.scores import SAMPLES, check_kind, check_whole, read_array, read_facts
 from runtime.files import atomic_file
 from settings.config import Config
 from settings.effects import picture_score_name
 
 GOOD, BAD = "good", "bad"
 COLUMNS = ("file", "score", "threshold", "verdict", "x0", "y0", "x1", "y1", "peak")
-ORIENTATION, TURNED = 0x0112, 5  # the EXIF tag, and its values from which on width and height change places
 HALF_WAY = 0.5  # from the middle of a map to its peak: what is above belongs to the highest region
 
 
@@ -61,7 +60,10 @@ def picture_threshold(train_scores: Path, config: Config) -> float | None:
     None where there are too few of them. Raises InputError where the folder holds no scores.
     """
     highest = np.inf if picture_score_name(config) == ENERGY else 1.0
-    scores = np.asarray(read_array(train_scores / "anomaly_score.npy"))
+    path = train_scores / "anomaly_score.npy"
+    scores = np.asarray(read_array(path))
+    check_kind(path, scores, SAMPLES["anomaly_score"], 1)
+    check_whole(train_scores, read_facts(train_scores / CONFIG_FILE))
     return learn_of_pictures(config.threshold, config.risk, scores, highest)
 
 
@@ -101,11 +103,8 @@ def highest_region(score_map: NDArray[np.floating], size: tuple[int, int]) -> tu
 
 
 def shown_size(path: Path) -> tuple[int, int]:
-    """Width and height of a picture as viewers show it."""
-    with Image.open(path) as picture:
-        width, height = picture.size
-        turned = picture.getexif().get(ORIENTATION, 1) >= TURNED
-    return (height, width) if turned else (width, height)
+    """Width and height of a picture as viewers show it. Raises InputError where it cannot be read."""
+    return PictureReader().shown_size(path)
 
 
 def write_verdicts(path: Path, verdicts: Iterable[PictureVerdict], labelled: bool = False) -> None:

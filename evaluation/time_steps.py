@@ -41,14 +41,16 @@ def _from_rows(
         return time_step_scores(rows, of_training, config.calibration, config.smooth, config.trailing)
 
     own = {} if train is None else {c: train.maps["nll"][n][chosen] for n, c in enumerate(train.channels)}
+    # put together once: hundreds of channels may be without training steps of their own
+    lacking = own and not set(test.channels) <= set(own)
+    of_all = np.concatenate(list(own.values()), axis=1) if lacking else None
+    scored_of_all = None if of_all is None else steps(of_all, of_all)
     found: tuple[Series, Series] = ([], [])
     for number, channel in enumerate(test.channels):
-        rows, known = test.maps["nll"][number][chosen], own.get(channel)
-        if known is None and own:
-            known = np.concatenate(list(own.values()), axis=1)
+        rows, known = test.maps["nll"][number][chosen], own.get(channel, of_all)
         found[0].append(_checked(steps(rows, known), test, channel, "test", source))
         if known is not None:
-            scored = steps(known, known)
+            scored = scored_of_all if known is of_all else steps(known, known)
             here = channel in own and channel not in source.untrained  # else its data are not those at hand
             found[1].append(_checked(scored, train, channel, "train", source, may_lack=True) if here else scored)
     return found[0], found[1] if train is not None else None

@@ -9,7 +9,6 @@ from file to file, and the permutation of a coupling block is a C x C matrix.
 import re
 import shutil
 import sys
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -20,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from models.flows import MSFlow
+from models.tensor_files import check_numbers, read_torch
 from runtime.errors import InputError
 from runtime.files import atomic_file
 
@@ -48,10 +48,14 @@ class Progress:
 
 
 def write_checkpoint(path: Path, progress: Progress, *contents: dict[str, Any]) -> None:
-    """Write progress and contents, state dicts by name and plain values, to `path`; equal ones are equal bytes."""
+    """Write progress and contents, state dicts by name and plain values, to `path`; equal ones are equal bytes.
+
+    Raises InputError where weights are no numbers: what stood there before stays.
+    """
     whole = asdict(progress)
     for content in contents:
         whole |= content
+    check_numbers(path, whole, "It is not written; an earlier one stays. Lower --lr, or look at the data.")
     whole = _anew(whole)
     with atomic_file(path) as temporary:
         try:
@@ -74,50 +78,14 @@ def _anew(content: Any) -> Any:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The content of a checkpoint. Raises InputError where the file is missing, damaged or none.
-
-    Every part of a file of torch has a checksum, the original's too, which torch does not look at.
-    """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        bad = _damaged_part(path)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such checkpoint. Train first (--mode train), or set --eval-ckpt.") from error
-    except Exception as error:  # torch.load raises a dozen types on damaged and on unsafe files
-        raise InputError(
-            f"{path}: is not a readable checkpoint (truncated, or a pickle of something else). "
-            "Train again, or choose another file."
-        ) from error
-    if bad:
-        raise InputError(f"{path}: is damaged: the checksum of {bad} is wrong. Train again, or choose another file.")
+    """The content of a checkpoint. Raises InputError where the file is missing, damaged or none."""
+    missing = "Train first (--mode train), or set --eval-ckpt."
+    content = read_torch(path, "a checkpoint", "Train again, or choose another file.", missing)
     _require(path, content, {"epoch"})
     for name, kind in KINDS.items():
         if not isinstance(content.get(name, kind()), kind):
             raise InputError(f"{path}: is not a checkpoint of MSFlow: its {name} is no {kind.__name__}.")
-    for name, tensor in _tensors(content):
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise InputError(
-                f"{path}: {name} holds values that are no numbers: the training went astray, or the file was made so. "
-                "Train again, with a lower --lr."
-            )
     return content
-
-
-def _tensors(content: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
-    """All tensors of a content with their names."""
-    if isinstance(content, Tensor):
-        yield name, content
-    elif isinstance(content, dict | list | tuple):
-        for key, value in content.items() if isinstance(content, dict) else enumerate(content):
-            yield from _tensors(value, f"{name}.{key}" if name else str(key))
-
-
-def _damaged_part(path: Path) -> str | None:
-    """The first part of a file of torch whose checksum is wrong; of files of old, which are no archives, none."""
-    if not zipfile.is_zipfile(path):
-        return None
-    with zipfile.ZipFile(path) as archive:
-        return archive.testzip()
 
 
 @contextmanager

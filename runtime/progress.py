@@ -41,7 +41,8 @@ class _Lines(tqdm):
         if seconds >= self._next and self.n < self.total:
             self._next, self._goes_on = 2 * seconds, True
             left = seconds / max(self.n - self._began, 1) * (self.total - self.n)
-            self._line(f"{self.format_interval(seconds)}, {self.format_interval(left)} left")
+            known = f", {self.format_interval(left)} left" if self.n > self._began else ""
+            self._line(f"{self.format_interval(seconds)}{known}")
 
     def close(self) -> None:
         """The phase is over; says so if it was said before that it goes on."""

@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from runtime.progress import progress_bar
 
+BEAT = 1.0  # seconds
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 
@@ -55,6 +56,8 @@ def mapped(work: Callable[[Item], Found], items: Sequence[Item], desc: str, unit
         try:
             found = []
             for future in futures:
+                while not wait([future], timeout=BEAT).done:
+                    bar.update(0)  # a long piece of work is no silence
                 found.append(future.result())
                 bar.update()
         finally:

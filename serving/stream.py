@@ -4,7 +4,6 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -21,8 +20,10 @@ from evaluation.thresholds import root
 from evaluation.watch import Watch
 from metrics.events import Alarm
 from runs.rows import COLUMN_CELL
+from runtime.arrays import npz_names, read_npz
 from runtime.errors import InputError, warn
 from runtime.files import atomic_file
+from runtime.reading import reading
 
 KEPT = 4  # so many times what a score sees is kept of what came before, as it may be full of gaps
 
@@ -213,26 +214,28 @@ class Stream:
 
         Raises InputError where the file is damaged, or of another channel or other columns.
         """
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                facts = json.loads(str(arrays["facts"]))
-                kept = {name: arrays[name] for name in arrays.files}
-            watch, seen = Watch(self._policy, self._learnt.learnt(self.channel), facts["watch"]), kept["seen"]
-        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-            raise InputError(f"{path}: is no saved stream ({error}). Remove it to begin anew.") from error
-        if (facts["channel"], facts["columns"]) != (self.channel, self.columns):
-            raise InputError(
-                f"{path}: is of channel {facts['channel']} with the columns {', '.join(facts['columns'])}."
-            )
-        self._begin, self._given = facts["begin"], facts["given"]
-        self.rows, self.late, self._seen, self._watch = facts["rows"], facts["late"], seen, watch
-        if "values" in kept:
-            times = None
-            if "times" in kept:
-                times = pd.to_datetime(kept["times"], unit="ns", utc=facts["zone"] is not None)
-                times = times if facts["zone"] is None else times.tz_convert(facts["zone"])
-            self._kept = Recording(kept["values"], self.columns, times, kept["data_rows"], None)
-        return facts["more"]
+        again = "Remove it to begin anew."
+        with reading(path, "a saved stream", again, missing="Begin anew without it."):
+            kept = {name: read_npz(path, name, again) for name in npz_names(path, again)}
+            facts = json.loads(str(kept["facts"]))
+            if (facts["channel"], facts["columns"]) != (self.channel, self.columns):
+                columns = ", ".join(map(str, facts["columns"]))
+                raise InputError(f"{path}: is of channel {facts['channel']} with the columns {columns}.")
+            watch = Watch(self._policy, self._learnt.learnt(self.channel), facts["watch"])
+            found = _recording(kept, self.columns, facts.get("zone")) if "values" in kept else None
+            self.rows, self.late, more = facts["rows"], facts["late"], facts["more"]
+            self._begin, self._given = facts["begin"], facts["given"]
+            self._seen, self._watch, self._kept = kept["seen"], watch, found
+        return more
+
+
+def _recording(kept: dict[str, NDArray[Any]], columns: list[str], zone: str | None) -> Recording:
+    """The rows that a stream had kept."""
+    times = None
+    if "times" in kept:
+        times = pd.to_datetime(kept["times"], unit="ns", utc=zone is not None)
+        times = times if zone is None else times.tz_convert(zone)
+    return Recording(kept["values"], columns, times, kept["data_rows"], None)
 
 
 def _joined(first: Recording, second: Recording) -> Recording:

@@ -5,6 +5,7 @@ import types
 import typing
 
 from runtime.errors import InputError, unknown_name
+from runtime.reading import quoted
 from settings.read import Setting
 from settings.types import Bound, Registered
 
@@ -113,7 +114,7 @@ def checked_value(setting: Setting, value: typing.Any, where: str) -> typing.Any
             choices = [str(choice) for choice in typing.get_args(bare(setting.type))]
             raise InputError(f"{where}: {unknown_name(setting.name, value, choices)}") from None
         allowed = _type_name(bare(setting.type))
-    raise InputError(f"{where}: {setting.name} = {value!r} is not allowed. Allowed: {allowed}.")
+    raise InputError(f"{where}: {setting.name} = {quoted(value)} is not allowed. Allowed: {allowed}.")
 
 
 def registry_of(setting: Setting) -> typing.Any:

@@ -6,7 +6,7 @@ import sys
 import typing
 from collections.abc import Iterable
 
-from runtime.errors import closest
+from runtime.errors import clear, closest
 from settings.check import bare, is_choice
 from settings.read import RENAMED, Setting, read_settings
 
@@ -51,7 +51,7 @@ class _Parser(argparse.ArgumentParser):
         renamed = {f"--{old.replace('_', '-')}": new for old, new in RENAMED.items()}
         close = [f"--{renamed[word].replace('_', '-')}" for word in unknown if word in renamed] or close
         hint = f" (did you mean {' '.join(close)}?)" if close else ""
-        self.exit(2, f"error: {message}{hint}\nSee {self.prog} --help.\n")
+        self.exit(2, f"error: {clear(message)}{hint}\nSee {self.prog} --help.\n")
 
 
 def _hyphenated(word: str) -> str:

@@ -12,12 +12,14 @@ from typing import Any
 
 from runtime.errors import InputError, unknown_name
 from runtime.files import atomic_file
+from runtime.reading import reading, understood
 from settings import read
 from settings.check import checked_value
 from settings.config import Config
 from settings.flags import value_of_words
 from settings.read import RENAMED, read_settings, recipe_values
 
+WHAT, AGAIN = "the config.json of a run", "Run main.py again."
 CHECKSUM = "checksum"  # the line of config.json that tells whether the others are as they were written
 PUBLISHED = Path(__file__).parents[1] / "configs"  # where a detector's own settings lie, under its name
 
@@ -80,13 +82,11 @@ def recorded_config(path: Path) -> Config:
     """The Config of the run that wrote a config.json. Raises InputError where that is no such file."""
     settings = read_settings()
     content = read_record(path)
-    try:
+    with understood(str(path), WHAT, AGAIN):
         recorded = content["settings"]
         renamed = {RENAMED.get(name, name): value for name, value in recorded.items()}
         values = {name: setting.default for name, setting in settings.items()} | renamed
         checked = {name: checked_value(settings[name], value, str(path)) for name, value in values.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: is not the config.json of a run ({error}). Run main.py again.") from error
     return _config(checked)
 
 
@@ -95,14 +95,10 @@ def read_record(path: Path) -> dict[str, Any]:
 
     One of an earlier version has no checksum, and is taken as it is.
     """
-    try:
+    with reading(path, WHAT, AGAIN, missing="Make the scores first: python main.py --mode test."):
         content = json.loads(path.read_text(encoding="utf-8"))
         expected = content.pop(CHECKSUM, None)
         changed = expected is not None and expected != _checksum(content)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: missing. Make the scores first: python main.py --mode test.") from error
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{path}: is not the config.json of a run ({error}). Run main.py again.") from error
     if changed:
         raise InputError(
             f"{path}: is damaged, or was changed since the run wrote it. Run main.py again; where the change was "

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from runtime.errors import InputError, unknown_name
+from runtime.reading import reading, said
 from settings.config import Config
 
 DEFAULT_FILE = Path(__file__).parents[1] / "default.py"
@@ -102,15 +103,17 @@ def _check_complete(path: Path, settings: dict[str, Setting]) -> None:
 
 def _execute(path: Path) -> tuple[dict[str, typing.Any], ast.Module]:
     """Names and syntax tree of a settings file. It is the user's own program text, so it is run."""
+    known = ", ".join(str(p) for p in sorted(Path("configs").glob("*.py")))
+    with reading(path, "a file of settings", f"Recipes here: {known or 'none'}."):
+        text = path.read_text(encoding="utf-8-sig")
+    namespace: dict[str, typing.Any] = {}
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-        namespace: dict[str, typing.Any] = {}
+        tree = ast.parse(text, filename=str(path))
         exec(compile(tree, str(path), "exec"), namespace)
-    except OSError as error:
-        known = ", ".join(str(p) for p in sorted(Path("configs").glob("*.py")))
-        raise InputError(f"{path}: cannot be read ({error.strerror}). Recipes here: {known or 'none'}.") from error
-    except Exception as error:
-        raise InputError(f"{path}: {type(error).__name__}: {error}. Correct the file.") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # it is a program, which may raise anything, and end itself
+        raise InputError(f"{path}: {type(error).__name__}: {said(error)}. Correct the file.") from error
     return namespace, tree
 
 

@@ -118,13 +118,13 @@ def test_weight_files_that_do_not_fit(tmp_path: Path) -> None:
     (tmp_path / "damaged.pth").write_bytes(b"PK\x03\x04")
     torch.save([1], tmp_path / "list.pth")
     for name, message in {
-        "none.pth": "no such weight file",
+        "none.pth": "missing. Ways on",
         "none.bin": "not imagenet, random, auto or a",
         "lacking.pth": r"lacks layer2\.0\.bn1\.weight",
         "wider.pth": r"layer1\.0\.conv1\.weight has shape \(64, 64, 1, 1\), this extractor expects \(64, 64, 3, 3\)",
-        "damaged.safetensors": "cannot be read as weights",
-        "damaged.pth": "cannot be read as weights",
-        "list.pth": "cannot be read as weights",
+        "damaged.safetensors": "cannot be read as a file of weights",
+        "damaged.pth": "cannot be read as a file of weights",
+        "list.pth": "is no file of weights",
     }.items():
         with pytest.raises(InputError, match=message) as error:
             build_extractor("resnet18", str(tmp_path / name), 0)

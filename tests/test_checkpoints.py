@@ -60,6 +60,20 @@ def test_a_failed_save_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: py
     assert [place.name for place in tmp_path.iterdir()] == ["last.pt"]
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_never_replace_good_ones(value: float, tmp_path: Path) -> None:
+    flow = small_flow()
+    save_checkpoint(tmp_path / "c.pt", flow, Progress(1))
+    before = (tmp_path / "c.pt").read_bytes()
+    with torch.no_grad():
+        next(flow.fusion_flow.parameters())[0] = value
+    with pytest.raises(
+        InputError, match=r"c\.pt: fusion_flow\.\S+ holds values that are no numbers.* earlier one stays"
+    ):
+        save_checkpoint(tmp_path / "c.pt", flow, Progress(2))
+    assert (tmp_path / "c.pt").read_bytes() == before
+
+
 def test_levels_with_equally_many_planes_keep_their_order(tmp_path: Path) -> None:
     flow, other = (MSFlow([8, 8, 8], [4, 4, 4], [1, 1, 1], 1.9, "avg") for _ in range(2))
     save_checkpoint(tmp_path / "c.pt", flow, Progress(1))
@@ -123,10 +137,10 @@ def test_files_that_are_no_checkpoints(tmp_path: Path, monkeypatch: pytest.Monke
     torch.save({"state_dict": {}}, tmp_path / "other.pt")
     torch.save([1, 2], tmp_path / "list.pt")
     for name, message in {
-        "missing.pt": "no such checkpoint",
-        "truncated.pt": "not a readable checkpoint",
-        "pickle.pt": "not a readable checkpoint",
-        "empty.pt": "not a readable checkpoint",
+        "missing.pt": "missing.pt: missing. Train first",
+        "truncated.pt": "cannot be read as a checkpoint: damaged, or of another kind",
+        "pickle.pt": "cannot be read as a checkpoint: damaged, or of another kind",
+        "empty.pt": "cannot be read as a checkpoint: damaged, or of another kind",
         "other.pt": "has state_dict, needs epoch",
         "list.pt": "has list, needs",
     }.items():

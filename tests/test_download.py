@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from data import download
+from data import archives, download
 from runtime.errors import InputError
 
 HEADER = "chan_id,spacecraft,anomaly_sequences,class,num_values\n"
@@ -102,9 +102,9 @@ def mvtec(base=""):
     return {f"{base}bottle/train/good/000.png": noise, f"{base}bottle/test/good/000.png": b"x"}
 
 
-def as_zip(files):
+def as_zip(files, method=zipfile.ZIP_STORED):
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
+    with zipfile.ZipFile(file, "w", method) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
     return file.getvalue()
@@ -293,6 +293,71 @@ def test_link_to_outside_is_refused(publish, tmp_path, capsys):
     publish("mvtec", file.getvalue())
     assert "unsafe archive" in refused(tmp_path / "work", capsys)
     assert left_in(tmp_path) == ["work"]
+
+
+def with_member(member, content=b"", mode="w:gz"):
+    """A miniature archive with one member more."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode=mode) as archive:
+        for name, of_file in mvtec().items():
+            whole = tarfile.TarInfo(name)
+            whole.size = len(of_file)
+            archive.addfile(whole, io.BytesIO(of_file))
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
+def test_links_and_devices_are_refused(publish, tmp_path, capsys, kind):
+    member = tarfile.TarInfo("bottle/train/good/link.png")
+    member.type, member.linkname = kind, "bottle/train/good/missing.png"
+    publish("mvtec", with_member(member))
+    assert "unsafe archive, 'bottle/train/good/link.png' is a link or a device" in refused(tmp_path, capsys)
+    assert left_in(tmp_path) == []
+
+
+def sparse(size):
+    member = tarfile.TarInfo("bottle/large.png")
+    member.pax_headers = {"GNU.sparse.size": str(size), "GNU.sparse.map": "0,0", "GNU.sparse.realsize": str(size)}
+    return with_member(member)
+
+
+@pytest.mark.parametrize(
+    ("pack", "told"),
+    [
+        (
+            lambda: as_zip(mvtec() | {"bottle/large.png": bytes(3 * 10**6)}, 8),
+            "unpacks to 3 files of 0.0032 GB or more",
+        ),
+        (lambda: with_member(tarfile.TarInfo("bottle/large.png"), bytes(3 * 10**6)), "unpacks to 3 files of 0.0032 GB"),
+        (lambda: sparse(10**12), "unpacks to 3 files of 1e+03 GB or more"),
+        (lambda: as_tar(dict.fromkeys(map(str, range(30)), b"")), "unpacks to 21 files"),
+        (lambda: as_zip(dict.fromkeys(map(str, range(30)), b"")), "unpacks to 30 files"),
+    ],
+    ids=["zip", "tar", "sparse", "files of a tar", "files of a zip"],
+)
+def test_a_bomb_is_not_unpacked(publish, tmp_path, capsys, monkeypatch, pack, told):
+    monkeypatch.setattr(archives, "MOST_FILES", 20)
+    publish("mvtec", pack())
+    monkeypatch.setitem(download.SOURCES, "mvtec", replace(download.SOURCES["mvtec"], most=2 * 10**6))
+    assert told in refused(tmp_path, capsys)
+    assert left_in(tmp_path) == []
+
+
+def test_a_header_is_not_read_without_end(publish, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(archives, "MOST_AT_ONCE", 10**5)
+    member = tarfile.TarInfo("bottle/x.png")
+    member.pax_headers = {"comment": "x" * 10**6}
+    publish("mvtec", with_member(member))
+    assert "a header in it claims" in refused(tmp_path, capsys)
+
+
+def test_a_download_ends_where_no_data_set_would(publish, tmp_path, capsys, monkeypatch):
+    publish("mvtec", as_tar(mvtec()))
+    monkeypatch.setitem(download.SOURCES, "mvtec", replace(download.SOURCES["mvtec"], most=10**5))
+    assert "is larger than the data set, of which no more than 0.0001 GB are expected" in refused(tmp_path, capsys)
+    assert left_in(tmp_path) == []
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz", "zip"])

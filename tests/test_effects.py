@@ -169,7 +169,7 @@ def test_a_recipe_wins_over_its_base_and_errors_name_the_file_that_sets(tmp_path
         with pytest.raises(InputError, match="is no name of a recipe beside it"):
             load_config(recipe)
     recipe.write_text("base = 'nowhere'\n")
-    with pytest.raises(InputError, match=r"nowhere\.py: cannot be read"):
+    with pytest.raises(InputError, match=r"nowhere\.py: missing"):
         load_config(recipe)
 
 

@@ -65,6 +65,18 @@ def test_a_transparent_palette_is_laid_on_black(tmp_path: Path) -> None:
     np.testing.assert_array_equal(READER.colours(tmp_path / "p.png"), MARKED[..., None] * np.float32([10, 20, 30]))
 
 
+@pytest.mark.parametrize("mode", ["L", "I;16"])
+@pytest.mark.parametrize(("orientation", "turned"), [(6, -1), (8, 1), (3, 2), (9, 0)])
+def test_grey_tiffs_are_turned_too(orientation: int, turned: int, mode: str, tmp_path: Path) -> None:
+    values = np.arange(6 * 23, dtype=np.uint8).reshape(6, 23)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(values if mode == "L" else values.astype(np.uint16) * 257).save(tmp_path / "a.tif", exif=exif)
+    found, expected = READER.colours(tmp_path / "a.tif")[:, :, 0], np.rot90(values, turned)
+    np.testing.assert_allclose(found, expected, atol=0.01)
+    assert READER.head(tmp_path / "a.tif").size == READER.shown_size(tmp_path / "a.tif") == expected.shape[::-1]
+
+
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tiff", "webp"])
 @pytest.mark.parametrize(("orientation", "turned"), [(6, -1), (8, 1), (3, 2)])
 def test_a_picture_is_turned_as_its_exif_says(orientation: int, turned: int, suffix: str, tmp_path: Path) -> None:
@@ -266,7 +278,7 @@ def test_a_truncated_file_is_named_with_a_remedy(name: str, tmp_path: Path) -> N
 def test_what_is_no_file_does_not_hang(tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     os.mkfifo(tmp_path / "pipe.png")
-    for name in ("pipe.png", "nowhere.png"):
-        assert_refused(tmp_path / name, "not a readable picture")
-    with pytest.raises(InputError, match=r"folder\.png: is not a readable picture"):
+    for name, told in {"pipe.png": "is a pipe, expected a picture", "nowhere.png": "not a readable picture"}.items():
+        assert_refused(tmp_path / name, told)
+    with pytest.raises(InputError, match=r"folder\.png: is a folder, expected a picture"):
         READER.colours(tmp_path / "folder.png")

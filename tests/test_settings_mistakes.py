@@ -162,6 +162,34 @@ def test_bad_recipe(text: str, parts: list[str], tmp_path: Path, capsys: pytest.
         assert part in message
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("import sys\nsys.exit()", "SystemExit"),
+        ("exit('done')", "SystemExit: done"),
+        ("raise BaseException('odd')", "BaseException: odd"),
+        ("class Own(BaseException): pass\nraise Own", "Own"),
+        ("open('nowhere')", "FileNotFoundError"),
+        ("def f(): f()\nf()", "RecursionError"),
+        (f"seed = {'(' * 5000}", "Correct the file"),
+        ("seed = 10 ** 5000", "seed = <int without a text> is not allowed"),
+        ("class Odd:\n    def __repr__(self): raise ValueError\nseed = Odd()", "seed = <Odd without a text>"),
+        ("raise ValueError('x' * 10 ** 6)", "ValueError: xxx"),
+    ],
+)
+def test_a_recipe_may_end_in_any_way(text: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "recipe.py").write_text(text)
+    message = failure(["--config", str(tmp_path / "recipe.py")], capsys)
+    assert message.count("\n") == 1 and len(message) < 1000
+    assert str(tmp_path / "recipe.py") in message and told in message
+
+
+def test_ctrl_c_in_a_recipe_is_ctrl_c(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "recipe.py").write_text("raise KeyboardInterrupt")
+    assert main.main(["--config", str(tmp_path / "recipe.py")]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
 def test_missing_recipe_lists_the_recipes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.chdir(ROOT)
     message = failure(["--config", "configs/smpa.py"], capsys)

@@ -139,5 +139,5 @@ def test_times_need_times_and_channels_their_names(tmp_path: Path) -> None:
     plant(tmp_path / "data", "start,end\n1,2\n", "other", label_file="")
     with pytest.raises(InputError, match="has no column channel, and there are 2 channels"):
         TableSource(tmp_path / "data", replace(FOUND, label_file=str(tmp_path / "marks.csv")))
-    with pytest.raises(InputError, match="nowhere.csv: cannot be read"):
+    with pytest.raises(InputError, match="nowhere.csv: missing"):
         TableSource(tmp_path / "data", replace(FOUND, label_file=str(tmp_path / "nowhere.csv")))

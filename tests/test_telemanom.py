@@ -89,10 +89,10 @@ def bytes_of(save, *arguments) -> bytes:
 
 SERIES = bytes_of(np.save, np.zeros((50, 4)))
 BAD_FILES = {
-    "truncated": (SERIES[:-100], "is truncated, pickled or no .npy file"),
-    "cut in its header": (SERIES[:20], "is truncated, pickled or no .npy file"),
-    "without a byte": (b"", "is truncated, pickled or no .npy file"),
-    "pickled": (pickle.dumps([1, 2]), "is truncated, pickled or no .npy file"),
+    "truncated": (SERIES[:-100], "cannot be read as an array in a .npy file: damaged, or of another kind"),
+    "cut in its header": (SERIES[:20], "cannot be read as an array in a .npy file: damaged, or of another kind"),
+    "without a byte": (b"", "cannot be read as an array in a .npy file: damaged, or of another kind"),
+    "pickled": (pickle.dumps([1, 2]), "cannot be read as an array in a .npy file: damaged, or of another kind"),
     "of objects": (bytes_of(np.save, np.array([[{}]], dtype=object)), "holds Python objects, which are never loaded"),
     "archive": (bytes_of(np.savez, np.zeros((5, 4))), "is an archive"),
     "empty": (bytes_of(np.save, np.zeros((0, 4))), r"is empty, of shape \(0, 4\)"),
@@ -169,7 +169,7 @@ def test_values_beyond_float32_are_refused(telemetry: Path) -> None:
 
 def test_a_channel_missing_in_one_split(telemetry: Path) -> None:
     (telemetry / "test" / "E-1.npy").unlink()
-    with pytest.raises(InputError, match="E-1.npy: missing, though E-1 has a label row"):
+    with pytest.raises(InputError, match="E-1.npy: missing. .*as E-1 has a label row"):
         TelemanomSource(telemetry, "SMAP").series("E-1", "test")
 
 

@@ -2,14 +2,16 @@
 
 import codecs
 import gzip
-import zlib
+import io
 from pathlib import Path
 
 import numpy as np
 
 from data.table.format import AUTO
 from runtime.errors import InputError
+from runtime.reading import check_unpacked, reading
 
+PIECE = 2**22  # bytes that are unpacked at once
 MARKS = (  # byte order marks, the longer first: the one of UTF-32 begins like the one of UTF-16
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -20,13 +22,24 @@ MARKS = (  # byte order marks, the longer first: the one of UTF-32 begins like t
 
 
 def read_bytes(path: Path) -> bytes:
-    """What is in a file, unpacked where its name ends in .gz. Raises InputError where it cannot be read."""
-    try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if path.suffix.lower() == ".gz" else data
-    except (OSError, EOFError, zlib.error) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise InputError(f"{path}: cannot be read ({reason}). Check the file.") from error
+    """What is in a file, unpacked where its name ends in .gz.
+
+    Raises InputError where it cannot be read, or unpacks to what no data are.
+    """
+    packed = path.suffix.lower() == ".gz"
+    what = "packed text" if packed else "text"
+    with reading(path, what, "Check the file.", missing="Check its name."):
+        return _unpacked(path) if packed else path.read_bytes()
+
+
+def _unpacked(path: Path) -> bytes:
+    parts, size, packed = [], 0, path.stat().st_size
+    with gzip.open(path) as file:
+        while part := file.read(PIECE):
+            parts.append(part)
+            size += len(part)
+            check_unpacked(size, packed, str(path))
+    return b"".join(parts)
 
 
 def decoded(data: bytes, encoding: str | None, where: str) -> tuple[str, str, bool]:
@@ -39,6 +52,7 @@ def decoded(data: bytes, encoding: str | None, where: str) -> tuple[str, str, bo
     if not mark and encoding in (AUTO, None):
         name = _by_nulls(data)
     try:
+        io.TextIOWrapper(io.BytesIO(), name).close()  # refuses what is none of text: zlib would unpack without end
         decoder = codecs.getincrementaldecoder(name)()
         text = decoder.decode(data[mark:])
         cut = bool(decoder.getstate()[0])
@@ -50,7 +64,7 @@ def decoded(data: bytes, encoding: str | None, where: str) -> tuple[str, str, bo
             f"{where}: is not {tried} (byte 0x{data[mark + error.start]:02x} in line {line}). Save it as UTF-8 "
             f"(spreadsheets: CSV UTF-8){remedy}."
         ) from error
-    except (LookupError, TypeError, ValueError) as error:
+    except Exception as error:  # of codecs
         raise InputError(f"{where}: cannot be read as {name!r}. Choose another --encoding, such as cp1252.") from error
     if not isinstance(text, str):
         raise InputError(f"{where}: {name!r} is no encoding of text. Choose another --encoding, such as cp1252.")

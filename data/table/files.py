@@ -2,7 +2,6 @@
 
 import io
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data.recording import MAX_CELLS
 from data.source import shape_of
 from data.table.format import AUTO, TableFormat
 from data.table.sheet import Sheet, column_names
 from data.table.text import SAMPLE, Lines, read_lines
 from data.table.times import is_stamp
+from runtime.arrays import OBJECTS, read_npy, read_npz
 from runtime.errors import InputError
 from runtime.files import readable
+from runtime.reading import reading, understood
 
 TEXT_KINDS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 KINDS = (*TEXT_KINDS, ".parquet", ".npz", ".npy")
@@ -43,43 +45,10 @@ def read_sheet(path: Path, table_format: TableFormat, key: str = "") -> Sheet:
     if kind == ".parquet":
         return _parquet_sheet(path)
     if kind == ".npy":
-        return array_sheet(_attempt(path, lambda: np.load(path, allow_pickle=False)), str(path))
+        return array_sheet(read_npy(path), str(path))
     if kind == ".npz":
-        return array_sheet(_attempt(path, lambda: _member(path, key)), f"{path}: array {key}")
+        return array_sheet(read_npz(path, key), f"{path}: array {key}")
     return text_sheet(read_lines(path, table_format.delimiter, table_format.encoding, growing=True), table_format)
-
-
-def array_keys(path: Path) -> list[str]:
-    """The names of the arrays in an .npz. Raises InputError where it is damaged or empty."""
-
-    def names() -> list[str]:
-        with np.load(path, allow_pickle=False) as arrays:
-            return list(arrays.files)
-
-    found = _attempt(path, names)
-    if not found:
-        raise InputError(f"{path}: holds no array. Save some with numpy.savez(path, name=array).")
-    return found
-
-
-def _member(path: Path, key: str) -> Any:
-    with np.load(path, allow_pickle=False) as arrays:
-        return arrays[key]
-
-
-def _attempt(path: Path, read: Callable[[], Any]) -> Any:
-    try:
-        return read()
-    except Exception as error:  # what numpy and pyarrow raise on damaged bytes is not bounded by any list
-        reason = " ".join(str(error).split())[:200]
-        if "allow_pickle" in reason or "Object arrays" in reason:
-            raise InputError(
-                f"{path}: holds Python objects, which are never loaded: save numbers with numpy.save(path, "
-                "array.astype(float))."
-            ) from error
-        raise InputError(
-            f"{path}: cannot be read ({reason}). It is damaged or of another kind: save it anew."
-        ) from error
 
 
 def array_sheet(array: Any, where: str) -> Sheet:
@@ -87,10 +56,7 @@ def array_sheet(array: Any, where: str) -> Sheet:
     if not isinstance(array, np.ndarray):
         raise InputError(f"{where}: is no single array. Save one with numpy.save(path, array), or several as .npz.")
     if array.dtype.kind == "O":
-        raise InputError(
-            f"{where}: holds Python objects, which are never loaded: save numbers with numpy.save(path, "
-            "array.astype(float))."
-        )
+        raise InputError(f"{where}: {OBJECTS}")
     if array.dtype.names and array.ndim == 1:
         fields = {name: array[name] for name in array.dtype.names}
         if all(field.ndim == 1 and field.dtype.kind in "fiubMSU" for field in fields.values()):
@@ -121,10 +87,15 @@ def _frame(columns: list[NDArray], names: list[str]) -> pd.DataFrame:
 
 def _parquet_sheet(path: Path) -> Sheet:
     try:
-        import pyarrow  # noqa: F401
+        import pyarrow.parquet
     except ImportError as error:
         raise InputError(f"{path}: parquet files need the extra parquet: uv sync --extra parquet") from error
-    return frame_sheet(_attempt(path, lambda: pd.read_parquet(path, engine="pyarrow")), str(path))
+    with reading(path, "a parquet file", "Save it anew."):
+        inside = pyarrow.parquet.ParquetFile(path).metadata
+        if inside.num_rows * inside.num_columns > MAX_CELLS:
+            raise InputError(f"{path}: has {inside.num_rows} rows of {inside.num_columns} columns. Split it.")
+        frame = pd.read_parquet(path, engine="pyarrow")
+    return frame_sheet(frame, str(path))
 
 
 def frame_sheet(frame: pd.DataFrame, where: str) -> Sheet:
@@ -164,7 +135,7 @@ def _parsed(body: Lines, width: int, decimal: str, nothing: list[str]) -> pd.Dat
     if not body.body:
         return pd.DataFrame({number: pd.Series(dtype=np.float64) for number in range(width)})
     spellings = sorted({form for word in nothing for form in (word, word.upper(), word.capitalize())} | {"NaN"})
-    try:
+    with understood(body.where, "a table", "Check its quotes."):
         frame = pd.read_csv(
             io.BytesIO(body.body),
             sep=body.delimiter,
@@ -178,9 +149,6 @@ def _parsed(body: Lines, width: int, decimal: str, nothing: list[str]) -> pd.Dat
             skipinitialspace=True,
             low_memory=False,
         )
-    except (pd.errors.ParserError, ValueError, OverflowError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{body.where}: cannot be read as a table ({reason}). Check its quotes.") from error
     if len(frame) != len(body.numbers):
         raise InputError(
             f"{body.where}: has {len(body.numbers)} rows, of which {len(frame)} can be read. Check its quotes."

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.table.files import KINDS, array_keys, kind_of, stem_of
+from data.table.files import KINDS, kind_of, stem_of
+from runtime.arrays import npz_names
 from runtime.errors import InputError, warn
 
 LABEL_FILE = "labeled_anomalies.csv"
@@ -61,7 +62,7 @@ def _entries(files: Iterable[Path], whole: bool) -> dict[str, Entry]:
     entries: dict[str, Entry] = {}
     several = len(list(files)) > 1
     for path in files:
-        keys = array_keys(path) if kind_of(path) == ".npz" else [""]
+        keys = npz_names(path) if kind_of(path) == ".npz" else [""]
         for key in keys:
             name = (f"{stem_of(path)} {key}" if several else key) if len(keys) > 1 else stem_of(path)
             if name in entries:

@@ -4,7 +4,6 @@ Either as published for SMAP (chan_id, anomaly_sequences), or with one interval 
 inclusive. A channel whose row names no interval is labelled as normal; one without a row is unlabelled.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,13 +13,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data.labels import Interval, LabelRow
+from data.labels import Interval, LabelRow, pairs_of
 from data.recording import Recording
 from data.table import times as reading
 from data.table.files import kind_of, stem_of
 from data.table.format import NOTHING
+from data.table.sheet import column_names
 from data.table.text import Lines, read_lines
 from runtime.errors import InputError, note, unknown_name
+from runtime.reading import quoted
 
 CHANNELS = ("channel", "chan_id", "series", "file")
 STARTS, ENDS = ("start", "begin", "from"), ("end", "stop", "to")
@@ -47,7 +48,8 @@ class LabelFile:
         self.path = path
         lines = read_lines(path, encoding=encoding)
         header, *rows = lines.head(len(lines.numbers))
-        names = {name.strip().lower(): position for position, name in reversed(list(enumerate(header)))}
+        lower = column_names((name.lower() for name in header), str(path))
+        names = {name: position for position, name in enumerate(lower)}
         channel, start, end = (_position(names, known) for known in (CHANNELS, STARTS, ENDS))
         if SEQUENCES not in names and (start is None or end is None):
             raise InputError(
@@ -94,14 +96,8 @@ def _sequences(lines: Lines, cells: list[str], time_format: str) -> list[list[Wr
     """The intervals of each row, written as a JSON list of pairs."""
     pairs: list[tuple[int, object, object]] = []
     for row, cell in enumerate(cells):
-        try:
-            parsed = json.loads(cell) if cell.strip() else []
-            pairs += [(row, start, end) for start, end in parsed]
-        except (ValueError, TypeError, RecursionError) as error:
-            raise InputError(
-                f"{_spot(lines, row)}: {SEQUENCES} is {cell!r}, expected a list like [[100, 200], [350, 360]]. "
-                "Correct the row."
-            ) from error
+        if cell.strip():
+            pairs += [(row, start, end) for start, end in pairs_of(cell, _spot(lines, row))]
     found: list[list[Written]] = [[] for _ in cells]
     texts = [str(end) for pair in pairs for end in pair[1:]]
     values = _parsed(lines, texts, [row for row, _, _ in pairs for _ in range(2)], time_format)
@@ -139,7 +135,7 @@ def _parsed(lines: Lines, texts: list[str], rows: list[int], time_format: str) -
     if texts and WHOLE.fullmatch(texts[0]):
         text, odd = next(x for x in zip(texts, rows, strict=True) if not WHOLE.fullmatch(x[0]))
         raise InputError(
-            f"{_spot(lines, odd)}: {text!r} is no step like {texts[0]!r}. Write steps only, or times only."
+            f"{_spot(lines, odd)}: {quoted(text)} is no step like {texts[0]!r}. Write steps only, or times only."
         )
     column = pd.Series(texts, dtype=object)
     spot = [f"line {lines.numbers[row + 1]}" for row in rows].__getitem__

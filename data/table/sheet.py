@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from runtime.errors import InputError
 
 MOST_COLUMNS = 20_000
+LONGEST_NAME = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,13 +33,19 @@ class Sheet:
 def column_names(names: Iterable[Any], where: str) -> list[str]:
     """Names without the blanks around them; the nameless are called by their position, from 0.
 
-    Raises InputError where two are the same or there are too many for a table.
+    Raises InputError where two are the same, one is too long, or there are too many for a table.
     """
     stripped = [" ".join(str(name).split()) for name in names]
     if len(stripped) > MOST_COLUMNS:
         raise InputError(
             f"{where}: has {len(stripped)} columns, more than {MOST_COLUMNS}. A table has one row per time: if this "
             "one has one column per time, transpose it."
+        )
+    long = next((position for position, name in enumerate(stripped) if len(name) > LONGEST_NAME), None)
+    if long is not None:
+        raise InputError(
+            f"{where}: the name of column {long + 1} has {len(stripped[long])} letters, more than {LONGEST_NAME}. Is "
+            "the first line one of names? Rename it."
         )
     filled = [name or f"column {position}" for position, name in enumerate(stripped)]
     first: dict[str, int] = {}

@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 
 from data.table.encoding import decoded, read_bytes
 from data.table.format import AUTO
+from data.table.sheet import column_names
 from runtime.errors import InputError
 
 DELIMITERS = ("\t", ";", "|", ",")  # where two divide a file alike, the comma is that of a decimal number
 NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "whitespace": " ", "space": " "}
 SAMPLE = 100  # lines by which a file is judged
+csv.field_size_limit(2**31 - 1)  # thousands of labelled intervals may stand in one cell; memory for it is there already
 SEPARATOR = re.compile(r'\s*"?sep=([^\n])"?[ \t;,]*\n', re.IGNORECASE)  # first line, as spreadsheets write it
 
 
@@ -58,6 +60,13 @@ def read_lines(path: Path, delimiter: str = AUTO, encoding: str | None = AUTO, g
     return lines_of(read_bytes(path), str(path), delimiter, encoding, growing)
 
 
+def read_rows(path: Path) -> list[list[str]]:
+    """The cells of all rows of a label file, the names of the columns, which differ, first. Raises InputError."""
+    lines = read_lines(path, encoding=None)
+    header, *rows = lines.head(len(lines.numbers))
+    return [column_names(header, str(path)), *rows]
+
+
 def lines_of(data: bytes, where: str, delimiter: str, encoding: str | None, growing: bool) -> Lines:
     """The rows in the bytes of a text file, which messages call `where`; the rest as for `read_lines`."""
     text, encoding, cut = decoded(data, encoding, where)
@@ -81,6 +90,8 @@ def lines_of(data: bytes, where: str, delimiter: str, encoding: str | None, grow
     except UnicodeEncodeError as error:
         raise InputError(f"{where}: is no {encoding} text ({error.reason}). Save it as UTF-8.") from error
     numbers, counts, body, open_quote = (_quoted_rows if b'"' in body else _plain_rows)(body, delimiter, where)
+    if len(counts) and (counts == 1).all() and b'"' not in body and (blank := int(np.ptp(numbers)) + 1 - len(numbers)):
+        found.append(f"{blank} blank lines between its rows are left out")  # of one column they might be rows
     lines = Lines(where, body, delimiter, numbers + skipped, tuple(found))
     return _even(lines, counts, growing, cut or open_quote)
 
@@ -144,7 +155,7 @@ def _quoted_rows(body: bytes, delimiter: str, where: str) -> Rows:
     starts, counts, kept, before = [], [], [], 0
     try:
         for row in reader:
-            if len(row) > 1 or (row and row[0].strip(" \t")):
+            if len(row) > 1 or (row and (row[0].strip(" \t") or b'"' in physical[before])):
                 starts.append(before + 1)
                 counts.append(len(row))
                 kept += physical[before : reader.line_num]

@@ -12,6 +12,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -245,11 +246,9 @@ def _checksum(path: Path) -> str:
 
 def _open(folder: Path, made_from: dict[str, Any]) -> list[ArrayFile] | None:
     """The kept features, or None where there are none, or others, or damaged ones."""
-    try:
+    with suppress(Exception):  # whatever a damaged one raises, it is made anew
         meta = json.loads((folder / META_FILE).read_text(encoding="utf-8"))
-        files = _level_files(folder)
-        if {**meta, "sha256": None} != {**made_from, "sha256": None} or [_checksum(f) for f in files] != meta["sha256"]:
-            return None
-        return [ArrayFile(path) for path in files]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        files, sums = _level_files(folder), meta.pop("sha256")
+        if meta == made_from and [_checksum(path) for path in files] == sums:
+            return [ArrayFile(path) for path in files]
+    return None
