@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from detectors.base import PictureMetrics
-from detectors.loop import BEST
+from detectors.loop import BEST, LAST
 from detectors.run import Run, checkpoint_to_test
 from models.checkpoints import fitting, read_checkpoint
 from runs import fingerprints
@@ -35,6 +35,18 @@ def test(run: Run) -> tuple[Path, PictureMetrics]:
         warn(f"{checkpoint.name} was chosen by the test pictures: what it reaches on them is better than it is.")
     recorded = _as_trained(run, checkpoint, content)
     return run.folder / "scores", write_scores(run, run.folder / "scores", run.way.splits, recorded)
+
+
+def score_held_out(run: Run) -> Path:
+    """Score the training pictures that were held out with last.pt: what a threshold comes from; returns the folder.
+
+    Scores of an earlier training go.
+    """
+    last = run.folder / LAST
+    with fitting(last):
+        run.detector.load_state(last, read_checkpoint(last))
+    write_scores(run, run.folder / "scores", ["train"])
+    return run.folder / "scores" / TRAIN_SCORES
 
 
 def _as_trained(run: Run, checkpoint: Path, content: dict[str, Any]) -> Config:

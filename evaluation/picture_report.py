@@ -31,6 +31,7 @@ from runtime.errors import InputError
 from runtime.files import atomic_file
 from settings.config import Config
 from settings.effects import picture_score_name
+from settings.load import read_record
 
 DEFINITIONS = {
     "detection": "ROC AUC of the pictures' scores: how often a defective picture scores higher than a good one.",
@@ -65,7 +66,7 @@ class JudgedClass:
 def judge_class(name: str, folder: Path, config: Config, measured: dict[str, float | None]) -> JudgedClass:
     """Judge the score files of a class: scores.csv, metrics.json and, where the settings say so, report.html."""
     threshold = picture_threshold(folder / TRAIN_SCORES, config)
-    facts = json.loads((folder / TRAIN_SCORES / CONFIG_FILE).read_text(encoding="utf-8"))
+    facts = read_record(folder / TRAIN_SCORES / CONFIG_FILE)
     tested = (folder / CONFIG_FILE).is_file()  # good pictures alone have no test
     verdicts = list(read_verdicts(folder, config, threshold)) if tested else []
     metrics = _metrics(verdicts, threshold, measured) | {

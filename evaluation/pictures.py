@@ -12,11 +12,12 @@ from PIL import Image
 from scipy import ndimage
 
 from evaluation.thresholds import learn_of_pictures
-from runs.folder import ENERGY
-from runs.scores import read_array
+from runs.folder import CONFIG_FILE, ENERGY
+from runs.scores import check_files, read_array
 from runtime.files import atomic_file
 from settings.config import Config
 from settings.effects import picture_score_name
+from settings.load import read_record
 
 GOOD, BAD = "good", "bad"
 COLUMNS = ("file", "score", "threshold", "verdict", "x0", "y0", "x1", "y1", "peak")
@@ -61,6 +62,7 @@ def picture_threshold(train_scores: Path, config: Config) -> float | None:
     None where there are too few of them. Raises InputError where the folder holds no scores.
     """
     highest = np.inf if picture_score_name(config) == ENERGY else 1.0
+    _check(train_scores)
     scores = np.asarray(read_array(train_scores / "anomaly_score.npy"))
     return learn_of_pictures(config.threshold, config.risk, scores, highest)
 
@@ -118,13 +120,20 @@ def write_verdicts(path: Path, verdicts: Iterable[PictureVerdict], labelled: boo
 
 
 def read_verdicts(folder: Path, config: Config, threshold: float | None) -> Iterator[PictureVerdict]:
-    """The verdicts on the pictures of a folder of score files, in their order."""
+    """The verdicts on the pictures of a folder of score files, in their order. InputError where one is damaged."""
+    _check(folder)
     filenames, labels, scores = (
         read_array(folder / f"{name}.npy") for name in ("filenames", "labels", "anomaly_score")
     )
     maps = score_maps(folder, config)
     for file, label, score, score_map in zip(filenames.tolist(), labels.tolist(), scores.tolist(), maps, strict=True):
         yield judged(file, score, threshold, score_map, shown_size(Path(file)), label)
+
+
+def _check(folder: Path) -> None:
+    """Raises InputError where score files are not as they were written; arrays alone, without config.json, will do."""
+    if (folder / CONFIG_FILE).is_file():
+        check_files(folder, read_record(folder / CONFIG_FILE))
 
 
 def score_maps(folder: Path, config: Config) -> Any:

@@ -5,7 +5,7 @@ maps/<channel>.npy (rows, T) and columns/<channel>.npy (D, T / COLUMN_CELL), and
 for series `scores/train/` holds the same for the training split. Arrays alone, as another program leaves them, will do.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,10 +122,15 @@ def open_scores(folder: Path) -> ScoreFiles:
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
         raise InputError(f"{folder}: score files of different runs: samples per file {listed}. Run --mode test again.")
-    if bad := damaged(folder, facts.get("files", {})):
-        raise InputError(f"{folder / bad[0]}: is damaged: not what the test wrote. Run main.py --mode test again.")
+    check_files(folder, facts)
     found = arrays["filenames"], channels, arrays["labels"], arrays["anomaly_score"], maps
     return ScoreFiles(folder, *found, config, facts)
+
+
+def check_files(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Raises InputError where score files are not as they were written, by the rest of the config.json beside them."""
+    if bad := damaged(folder, facts.get("files", {})):
+        raise InputError(f"{folder / bad[0]}: is damaged: not what the test wrote. Run main.py --mode test again.")
 
 
 class _LevelMaps(Sequence):
