@@ -33,7 +33,7 @@ from settings.load import recorded_config
 
 NEEDED = ("onnx", "onnxscript")
 INSTALL = "uv sync --extra onnx"
-CLOSE = 1e-4  # of a score, or of the usual score where it is below that: how far the file may be from the run
+CLOSE = 1e-4  # how far scores of the file may be from those of the run; of scores above 1, the share of them
 PICTURES, SERIES = 20, 5  # that are compared
 FEWEST_STEPS = 2
 
@@ -85,7 +85,8 @@ def export(folder: Path, path: Path | None = None, steps: int | None = None, cha
     run = reopened(folder, replace(recorded_config(folder / CONFIG_FILE), device="cpu"))
     path = path or folder / "model.onnx"
     try:
-        made = _of_pictures(run, steps, channel) if run.task.kind == "pictures" else _of_series(run, steps, channel)
+        of_kind = network_of_pictures if run.task.kind == "pictures" else network_of_series
+        made = of_kind(run, steps, channel)
         with atomic_file(path) as temporary:
             _write(made, temporary)
             told = _compared(made, temporary)
@@ -98,7 +99,8 @@ def export(folder: Path, path: Path | None = None, steps: int | None = None, cha
     return path
 
 
-def _of_pictures(run: Run, steps: int | None, channel: str | None) -> Exported:
+def network_of_pictures(run: Run, steps: int | None, channel: str | None) -> Exported:
+    """The scores of pictures. Raises NotExported where there is no such network."""
     if steps is not None or channel is not None:
         raise InputError(f"{run.folder}: is a run of pictures, which have neither steps nor channels.")
     if not isinstance(run.detector, PictureMSFlow):
@@ -118,7 +120,8 @@ def _of_pictures(run: Run, steps: int | None, channel: str | None) -> Exported:
     return Exported(judging, example, "pictures", results, True, facts, pairs, f"{PICTURES} pictures")
 
 
-def _of_series(run: Run, steps: int | None, channel: str | None) -> Exported:
+def network_of_series(run: Run, steps: int | None, channel: str | None) -> Exported:
+    """The scores of a channel's series of so many steps. Raises NotExported where there is no such network."""
     if not isinstance(run.detector, SeriesMSFlow):
         raise NotExported(f"detector = {run.config.detector}: only msflow can be.")
     if steps is None or steps < FEWEST_STEPS:
@@ -153,7 +156,7 @@ def _write(made: Exported, path: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of torch and onnxscript about parts of their own
             program = torch.onnx.export(
-                made.network,
+                nn.Sequential(made.network),  # else its numbers might be called as what torch computes from them
                 (made.example,),
                 input_names=[made.given],
                 output_names=made.results,
@@ -188,13 +191,10 @@ def _compared(made: Exported, path: Path) -> str:
         found.append(session.run(made.results[:1], {made.given: given})[0])
         expected.append(scores)
     scores = np.concatenate(expected)
-    size = np.maximum(np.abs(scores), np.median(np.abs(scores)))
-    differ = float((np.abs(np.concatenate(found) - scores) / size).max())
+    differ = float((np.abs(np.concatenate(found) - scores) / np.maximum(np.abs(scores), 1)).max())
     if not differ <= CLOSE:
-        raise NotExported(
-            f"the scores of {made.compared} by the file differ from those by the run by {differ:.1e} of their size."
-        )
-    return f"Compared with the run on {made.compared}: scores differ by {differ:.1e} of their size at the most."
+        raise NotExported(f"the scores of {made.compared} by the file differ from those by the run, by {differ:.1e}.")
+    return f"Compared with the run on {made.compared}: scores differ by {differ:.1e} at the most."
 
 
 def _pairs_of_pictures(run: Run, white: float) -> Pairs:
