@@ -38,7 +38,7 @@ HEADS = {
     "memory, greedy": ("--head", "memory", "--coreset", "greedy"),
     "memory, random": ("--head", "memory", "--coreset", "random"),
     "gaussian": ("--head", "gaussian"),
-    "flow": ("--head", "flow", "--meta-epochs", "10"),
+    "flow": ("--head", "flow"),
 }
 RECIPES = {"sample_pictures": "configs/sample_pictures.py"}
 ANY = "configs/pictures.py"  # of all other data sets

@@ -192,12 +192,12 @@ def test_good_pictures_alone_are_enough(tile: Path, tmp_path: Path, monkeypatch:
     assert found["score"][1] > found["score"][0]
 
 
-@pytest.mark.parametrize("head", ["memory", "flow"])
+@pytest.mark.parametrize("head", [("memory",), ("flow", "--held-out", "0.4")], ids=" ".join)
 def test_training_alone_leaves_the_threshold_of_a_whole_run(
-    head: str, many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    head: tuple[str, ...], many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    flags = ("--head", head, "--threshold", "q0.5")
+    flags = ("--head", *head, "--threshold", "q0.5", "--picture-score", "energy")
     whole = run("mvtec", many.parent, *flags)
     expected = msflow.load(folder_of(tmp_path)).threshold
     shutil.rmtree("work")
