@@ -98,6 +98,7 @@ parallel_blocks: PerLevel[Positive[int]] = [2, 5, 8]  # [head=flow] coupling blo
 clamp_alpha: Size = 1.9  # [head=flow] bound on the log-scale of a coupling
 gaussian_floor: Size = 0.3  # [head=gaussian or standardise=True] least deviation of a feature, in its unit
 memory_size: Positive[int] = 3000  # [head=memory] features per channel and level that are kept
+coreset: Literal["random", "greedy"] = "random"  # [head=memory combined] any, or PatchCore's: none far from all
 shared_density: bool = False  # [timestep_map=nll] one density for all channels: recordings of one thing, new ones too
 fleet_size: FromZero[int] = 0  # [detector=msflow] features of all channels kept to temper what the fleet knows; 0: none
 fleet_offset: FromZero[float] = 0.5  # [detector=msflow, fleet_size!=0] energy of what only the fleet knows

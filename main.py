@@ -127,6 +127,8 @@ def _run_all(config: Config, owning: ExitStack) -> None:
             print(f"Checkpoint: {current.folder / LAST}")
         if "test" not in current.way.splits:
             print(f"{task.class_name}: there are no test pictures, so none is scored.")
+        if config.mode == "train" and data.kind == "pictures":
+            _learn_threshold(current)
         if config.mode != "train":
             with told_when_stopped(lambda last=current.folder / LAST: f"{last} is whole: --mode test scores with it."):
                 scores_folder, results[task.class_name] = test(current)
@@ -146,6 +148,14 @@ def _run_all(config: Config, owning: ExitStack) -> None:
             evaluate_all(scored)
     else:
         _judge_pictures(scored, results, weights)
+
+
+def _learn_threshold(run: Any) -> None:
+    """Score the good pictures that were held out, so that new ones can be judged without a test."""
+    from detectors.scoring import score_held_out
+    from evaluation.pictures import picture_threshold, threshold_text
+
+    print(f"Threshold: {threshold_text(picture_threshold(score_held_out(run), run.config))}")
 
 
 def _judge_pictures(scored: list[Any], results: dict[str, Any], weights: str) -> None:

@@ -3,5 +3,6 @@
 extractor = "efficientnet_lite0"
 weights = "imagenet"
 head = "memory"
+coreset = "greedy"
 input_size = (256, 256)
 risk = 100.0  # one good picture in a hundred is looked at again

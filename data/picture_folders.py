@@ -15,7 +15,7 @@ from data.table.text import read_rows
 from runtime.errors import InputError, note
 
 GOOD = {"good", "ok", "normal"}  # names of folders and labels, in capitals too
-TRAIN, TEST, MASKS = ("train",), ("test",), ("ground_truth", "masks", "mask")
+TRAIN, TEST, MASKS = ("train",), ("test", "test_public"), ("ground_truth", "masks", "mask")
 SAYS_BAD = {"bad", "ng", "ko", "nok", "defect", "defects", "defective", "anomaly", "anomalous", "anomalies", "abnormal"}
 VISA_COLUMNS = {"object", "split", "image", "mask"}
 LAYOUTS = (
@@ -30,7 +30,8 @@ def read_mvtec(folder: Path, class_name: str, split: str) -> Listing:
     """MVTec AD (Bergmann et al., CVPR 2019): <class>/{train,test}/<defect>/*, ground_truth/<defect>/*_mask.png.
 
     In train/ what is good alone is taken, all of it where nothing there is called good. Pictures right in test/ are
-    unlabelled. A mask has the name of its picture, with or without `_mask`, and any format.
+    unlabelled. A mask has the name of its picture, with or without `_mask`, and any format. MVTec AD 2 (Heckler-Kram et
+    al., 2025) has test_public/ with the masks in it; its private tests are unlabelled, and not read here.
     """
     place = folder / class_name
     top = _child(place, TRAIN if split == "train" else TEST)
@@ -40,8 +41,10 @@ def read_mvtec(folder: Path, class_name: str, split: str) -> Listing:
         return _training(top)
     files, skipped = _pictures_in(top, deep=False)
     found = Listing([PictureFile(path, None, anomalous=None) for path in files], skipped)
+    masks = _child(place, MASKS) or _child(top, MASKS)
     for kind in _folders(top):
-        _add_kind(found, kind, _child(place, MASKS))
+        if kind != masks:
+            _add_kind(found, kind, masks)
     return found
 
 

@@ -37,6 +37,18 @@ def test(run: Run) -> tuple[Path, PictureMetrics]:
     return run.folder / "scores", write_scores(run, run.folder / "scores", run.way.splits, recorded)
 
 
+def score_held_out(run: Run) -> Path:
+    """Score the training pictures that were held out with last.pt: what a threshold comes from; returns the folder.
+
+    Scores of an earlier training go.
+    """
+    last = run.folder / LAST
+    with fitting(last):
+        run.detector.load_state(last, read_checkpoint(last))
+    write_scores(run, run.folder / "scores", ["train"])
+    return run.folder / "scores" / TRAIN_SCORES
+
+
 def _as_trained(run: Run, checkpoint: Path, content: dict[str, Any]) -> Config:
     """The settings that the scores are of: those of this run, and what only counts in training as it was there.
 

@@ -13,7 +13,7 @@ from evaluation.causes import Causes, usual_of
 from evaluation.details import RowScores, detail_of, usual_rows
 from evaluation.frames import Scored
 from evaluation.thresholds import Learnt, learn
-from runs.rows import chosen_rows, time_step_scores
+from runs.rows import chosen_rows, learn_calibration, time_step_scores
 from runs.scores import open_scores
 from runtime.errors import InputError
 from settings.config import Config
@@ -50,6 +50,10 @@ class LearntScores:
         return time_step_scores(
             rows[self.chosen], self._rows(channel), config.calibration, config.smooth, config.trailing
         )
+
+    def calibration(self, channel: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Centre and spread (rows, 1) of the rows of a channel that count."""
+        return learn_calibration(self._rows(channel), self.config.calibration)
 
     def _learnt(self, channel: str) -> Learnt:
         config, rows = self.config, self._rows(channel)

@@ -60,10 +60,10 @@ def picture_threshold(train_scores: Path, config: Config) -> float | None:
     None where there are too few of them. Raises InputError where the folder holds no scores.
     """
     highest = np.inf if picture_score_name(config) == ENERGY else 1.0
+    _check(train_scores)
     path = train_scores / "anomaly_score.npy"
     scores = np.asarray(read_array(path))
     check_kind(path, scores, SAMPLES["anomaly_score"], 1)
-    check_whole(train_scores, read_facts(train_scores / CONFIG_FILE))
     return learn_of_pictures(config.threshold, config.risk, scores, highest)
 
 
@@ -117,13 +117,20 @@ def write_verdicts(path: Path, verdicts: Iterable[PictureVerdict], labelled: boo
 
 
 def read_verdicts(folder: Path, config: Config, threshold: float | None) -> Iterator[PictureVerdict]:
-    """The verdicts on the pictures of a folder of score files, in their order."""
+    """The verdicts on the pictures of a folder of score files, in their order. InputError where one is damaged."""
+    _check(folder)
     filenames, labels, scores = (
         read_array(folder / f"{name}.npy") for name in ("filenames", "labels", "anomaly_score")
     )
     maps = score_maps(folder, config)
     for file, label, score, score_map in zip(filenames.tolist(), labels.tolist(), scores.tolist(), maps, strict=True):
         yield judged(file, score, threshold, score_map, shown_size(Path(file)), label)
+
+
+def _check(folder: Path) -> None:
+    """Raises InputError where score files are not as they were written; arrays alone, without config.json, will do."""
+    if (folder / CONFIG_FILE).is_file():
+        check_whole(folder, read_facts(folder / CONFIG_FILE))
 
 
 def score_maps(folder: Path, config: Config) -> Any:

@@ -58,7 +58,7 @@ class Condition(nn.Module):
         (1, num_planes, H, W) where all pictures share them.
         """
         shared = offsets is None and self.embedding is None
-        size = (1 if shared else len(x), -1, *x.shape[2:])
+        size = (1 if shared else x.shape[0], -1, *x.shape[2:])
         planes = [x.new_zeros(size[0], 0, *x.shape[2:])]
         if self.num_positions and offsets is None:
             planes.append(position_condition(self.num_positions, *x.shape[2:]).to(x).expand(size))
@@ -182,7 +182,7 @@ class ParallelFlow(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """(B, C, H, W) -> z (B, C, H, W), log|det dz/dx| (B,). `channels`, `offsets` (B,): see Condition."""
         condition = self.condition(x, channels, offsets)
-        log_det = x.new_zeros(len(x))
+        log_det = x.new_zeros(x.shape[0])  # a number that an export can leave open, as len(x) is not
         rows_alike &= x.shape[2] > FEW_ROWS
         for block in self.module_list:
             given = (x, condition, rows_alike)

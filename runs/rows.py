@@ -64,16 +64,21 @@ def time_step_scores(
     """
     if train is None and calibration != "none":
         raise InputError(f"calibration = {calibration}: there are no training scores to learn it from. Set it to none.")
-    scores = rows.astype(np.float64)
-    centre, spread = np.zeros((len(rows), 1)), np.ones((len(rows), 1))
-    known = scores if train is None else train.astype(np.float64)
+    centre, spread = learn_calibration(rows if train is None else train, calibration)
+    return moving_mean(((rows.astype(np.float64) - centre) / spread).sum(axis=0), smooth, trailing)
+
+
+def learn_calibration(train: NDArray[np.floating], calibration: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Centre and spread (rows, 1) of the training scores (rows, T) of a channel; 0 and 1 for the calibration none."""
+    centre, spread = np.zeros((len(train), 1)), np.ones((len(train), 1))
+    known = train.astype(np.float64)
     if calibration != "none":
         centre = np.nanmedian(known, axis=1, keepdims=True)
     if calibration == "quantile":
         tail = np.nanquantile(known, TAIL, axis=1, keepdims=True) - centre
         # a channel whose training scores are all alike has no tail to measure by
         spread = np.where(tail > 0, tail, np.maximum(np.abs(centre), np.finfo(np.float32).tiny))
-    return moving_mean(((scores - centre) / spread).sum(axis=0), smooth, trailing)
+    return centre, spread
 
 
 def moving_mean(scores: NDArray[np.float64], window: int, trailing: bool) -> NDArray[np.float64]:

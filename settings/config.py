@@ -63,6 +63,7 @@ class Config:
     clamp_alpha: float
     gaussian_floor: float
     memory_size: int
+    coreset: Literal["random", "greedy"]
     shared_density: bool
     fleet_size: int
     fleet_offset: float

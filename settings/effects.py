@@ -24,8 +24,9 @@ JUDGED_BY = (
 DRAWN_BY = (
     "detector", "columns", "smap_used_dims", "scaling", "shared_density", "layout", "colours", "colour_window",
     "colour_gains", "clip", "time_scales", "window", "fold_width", "mtf_bins", "picture_depth", "extractor",
-    "pool_type", "head", "standardise", "gaussian_floor", "memory_size", "fleet_size", "fleet_offset", "clamp_alpha",
-    "held_out", "stride", "variant", "latent", "hidden", "planar_flows", "first_share", "widths", "explained",
+    "pool_type", "head", "standardise", "gaussian_floor", "memory_size", "coreset", "fleet_size", "fleet_offset",
+    "clamp_alpha", "held_out", "stride", "variant", "latent", "hidden", "planar_flows", "first_share", "widths",
+    "explained",
 )  # fmt: skip
 # what shapes scores besides: a test may have it otherwise, and says so
 SCORED_BY = ("dataset", "train_until", "input_size", "condition", "c_conds", "parallel_blocks", "amp")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from picture_folders import draw_mvtec_class
+from picture_folders import draw_mvtec_class, save, texture
 
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the fastest for such small work, and sums always in the same order
@@ -102,6 +102,15 @@ def half(place: "Place") -> Path:
 
     assert outcome(edited(place.text, meta_epochs=1), place.folder / "half").code == 0
     return place.folder / "half"
+
+
+@pytest.fixture
+def many(tile: Path) -> Path:
+    """The same with twelve training pictures."""
+    rng = np.random.default_rng(7)
+    for number in range(12):
+        save(tile / "train" / "good" / f"{number:03}.png", texture(rng, 64, 64))
+    return tile
 
 
 def tiny_flags(data_path: Path, work_dir: Path) -> list[str]:

@@ -23,6 +23,7 @@ UNDER: dict[str, dict[str, typing.Any]] = {
     "standardise": LINE,
     "gaussian_floor": {**LINE, "head": "gaussian"},
     "memory_size": {**LINE, "head": "memory"},
+    "coreset": {**LINE, "head": "memory", "memory_size": 5},
     "fleet_offset": {**LINE, "fleet_size": 20},
     **dict.fromkeys(
         ("time_scales", "condition", "head", "fleet_size", "train_window", "feature_noise", "levels", "smooth"), LINE
@@ -85,6 +86,7 @@ EDITS: dict[str, tuple[typing.Any, tuple[str, ...]]] = {
     "standardise": (True, LEARNT),
     "gaussian_floor": (0.1, ("scores",)),
     "memory_size": (5, ("scores",)),
+    "coreset": ("greedy", ("scores",)),
     "fleet_size": (20, ("scores",)),
     "fleet_offset": (2.0, ("scores",)),
     "stride": (4, LEARNT),

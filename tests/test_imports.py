@@ -39,7 +39,7 @@ MAY = {
     "msflow": {"serving", "runtime"},
 }
 # run by themselves and imported by nothing, they see what no other file beside them does
-PROGRAMS = {"models/pretrain.py": {"data"}}
+PROGRAMS = {"models/pretrain.py": {"data"}, "models/export.py": {"serving"}}
 WITHOUT_TORCH = set(MAY) - {"models", "detectors", "post_process", "runtime", "train", "serving", "msflow"}
 
 

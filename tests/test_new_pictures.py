@@ -14,6 +14,7 @@ from PIL import Image
 
 import msflow
 from datasets import PictureTask
+from evaluation.pictures import read_verdicts
 from main import main
 from runtime import errors
 from runtime.errors import InputError
@@ -189,3 +190,34 @@ def test_good_pictures_alone_are_enough(tile: Path, tmp_path: Path, monkeypatch:
     )
     assert found["threshold"].tolist() == pytest.approx([threshold] * 2, rel=1e-3)
     assert found["score"][1] > found["score"][0]
+
+
+@pytest.mark.parametrize("head", [("memory",), ("flow", "--held-out", "0.4")], ids=" ".join)
+def test_training_alone_leaves_the_threshold_of_a_whole_run(
+    head: tuple[str, ...], many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    flags = ("--head", *head, "--threshold", "q0.5", "--picture-score", "energy")
+    whole = run("mvtec", many.parent, *flags)
+    expected = msflow.load(folder_of(tmp_path)).threshold
+    shutil.rmtree("work")
+    trained = run("mvtec", many.parent, *flags, "--mode", "train")
+    assert whole.code == trained.code == 0, trained.err
+    assert f"Threshold: {expected:.4g}\n" in trained.out
+    assert msflow.load(folder_of(tmp_path)).threshold == pytest.approx(expected, rel=1e-6)
+    assert not (folder_of(tmp_path) / "scores" / "anomaly_score.npy").exists()
+    code, _, err = scored(tmp_path, str(many / "test" / "defect"))
+    assert code == 0, err
+    assert {row["verdict"] for row in rows_of(tmp_path, "defect").values()} == {"bad"}
+
+
+@pytest.mark.parametrize("file", ["train/anomaly_score.npy", "anomaly_score.npy", "anomaly_score_map_energy.npy"])
+def test_score_files_that_were_changed_are_not_judged(inspected: Path, tmp_path: Path, file: str) -> None:
+    folder = shutil.copytree(folder_of(inspected), tmp_path / "copy")
+    path = folder / "scores" / file
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"{path}: is damaged: not what the test wrote"):
+        fitted = msflow.load(folder)
+        list(read_verdicts(folder / "scores", fitted.config, fitted.threshold))

@@ -87,6 +87,30 @@ def test_several_masks_of_a_picture_as_mvtec_loco_has_them(tmp_path: Path) -> No
     assert found.strays == []
 
 
+def test_mvtec_ad_2_has_its_masks_in_its_public_test(tmp_path: Path) -> None:
+    place = draw(tmp_path / "can", "train/good/000_regular.png", "validation/good/001_regular.png")
+    draw(place, "test_public/good/000_regular.png", "test_public/bad/000_regular.png", "test_private/000_regular.png")
+    draw(place, "test_public/ground_truth/bad/000_regular_mask.png")
+    assert shown(read(place, "train"), place) == {"train/good/000_regular.png": False}
+    found = read(place, "test")
+    assert shown(found, place) == {
+        "test_public/bad/000_regular.png": "test_public/ground_truth/bad/000_regular_mask.png",
+        "test_public/good/000_regular.png": False,
+    }
+    assert found.strays == []
+
+
+def test_btad_has_masks_of_another_format(tmp_path: Path) -> None:
+    place = draw(tmp_path / "03", "train/ok/0000.bmp", "test/ok/0000.bmp", "test/ko/0000.bmp", "test/ko/0001.bmp")
+    draw(place, "ground_truth/ko/0000.png", "ground_truth/ko/0001.bmp")
+    assert shown(read(place, "train"), place) == {"train/ok/0000.bmp": False}
+    assert shown(read(place, "test"), place) == {
+        "test/ko/0000.bmp": "ground_truth/ko/0000.png",
+        "test/ko/0001.bmp": "ground_truth/ko/0001.bmp",
+        "test/ok/0000.bmp": False,
+    }
+
+
 def test_several_classes_and_good_pictures_alone(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     data = draw(tmp_path / "data", "bolt/train/good/a.png", "nut/good/b.png", "notes/c.png")
     assert list(own_classes(data)) == ["bolt", "nut"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from picture_folders import draw_mvtec_class, save, texture
+from picture_folders import save
 from picture_runs import Result, run
 from scipy import stats
 
@@ -18,17 +18,6 @@ from post_process import energy_score_map
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 ONE_EPOCH = ("--meta-epochs", "1")
-
-
-@pytest.fixture
-def many(tmp_path: Path) -> Path:
-    """A class with twelve training pictures."""
-    folder = tmp_path / "data" / "tile"
-    draw_mvtec_class(folder)
-    rng = np.random.default_rng(7)
-    for number in range(12):
-        save(folder / "train" / "good" / f"{number:03}.png", texture(rng, 64, 64))
-    return folder
 
 
 def of_head(many: Path, head: str) -> Result:

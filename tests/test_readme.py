@@ -11,6 +11,7 @@ import data.download
 import eval_smap_timestep
 import export_smap_scores
 import main
+import models.export
 from settings.read import read_settings
 
 ROOT = Path(main.__file__).parent
@@ -23,6 +24,7 @@ ENTRIES = {
     "export_smap_scores.py": export_smap_scores.main,
     "eval_smap_timestep.py": eval_smap_timestep.main,
     "data.download": data.download.main,
+    "models.export": models.export.main,
 }
 
 

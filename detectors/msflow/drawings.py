@@ -89,8 +89,11 @@ class Drawings:
     def planes(self, channel: str, series: NDArray[np.float64], place: int) -> NDArray[np.float64]:
         """The colours (T, 3) of a drawing of a series (T, D), not normalised. Raises InputError as `Drawing` does."""
         drawing, names = replace(self.drawing, dims=self.dims(place)), self.known.get(channel)
-        scaling = self._scaling.get(SHARED if self.shared else channel)
-        return drawing(series, f"channel {channel}", names, scaling)
+        return drawing(series, f"channel {channel}", names, self.scaling_of(channel))
+
+    def scaling_of(self, channel: str) -> Scaling | None:
+        """The units of all columns of a channel; None where they are drawn as they are."""
+        return self._scaling.get(SHARED if self.shared else channel)
 
     def state(self) -> dict[str, Any]:
         """Centre and spread of the columns by channel, as plain numbers."""

@@ -153,7 +153,7 @@ class LineMaker(PyramidMaker):
         Raises InputError where it takes several pieces, but the extractor sees the whole picture.
         """
         grid = self.strides[-1]
-        picture = _padded(self.layout.to_image(drawn), grid)
+        picture = padded_picture(self.layout.to_image(drawn), grid)
         width = picture.shape[-1]
         if width > self.max_columns and self.context is None:
             raise InputError(
@@ -201,7 +201,7 @@ def padded_width(num_columns: int, grid: int) -> int:
     return max(-(-num_columns // grid), 2) * grid
 
 
-def _padded(picture: NDArray[np.float32], grid: int) -> NDArray[np.float32]:
+def padded_picture(picture: NDArray[np.float32], grid: int) -> NDArray[np.float32]:
     """A line (C, 1, W) continued to the width of its picture by going back and forth."""
     width = padded_width(picture.shape[-1], grid)
     mode = "reflect" if picture.shape[-1] > 1 else "edge"

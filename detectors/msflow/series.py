@@ -63,12 +63,12 @@ class SeriesMSFlow(Model):
                 "several columns, or choose --extractor resnet18."
             )
         maker = self.maker(MAPS_SHARE)
-        self._strides = [scale * stride for scale in config.time_scales for stride in maker.strides]
+        self.strides = [scale * stride for scale in config.time_scales for stride in maker.strides]
         self.grid = math.lcm(*config.time_scales) * maker.strides[-1]
         self.reach = self._reach(maker)
         # drawn so far beyond the ends, by whole cells
         self._whole = self.layout.window is None and not self.layout.cuttable  # one picture of any length
-        self._beyond = 0 if self._whole else -(-BEYOND // self.grid) * self.grid
+        self.beyond = 0 if self._whole else -(-BEYOND // self.grid) * self.grid
 
     def _reach(self, maker: PyramidMaker) -> int | None:
         """Steps that a score sees: of the picture, the interpolation between cells, and the colours."""
@@ -155,7 +155,7 @@ class SeriesMSFlow(Model):
         return ~self.drawings.made_up(series, drawing)
 
     def _place(self, channel: str, drawing: int, scale: int) -> Place:
-        return Place(self.drawings.series_number(channel, drawing), scale, self._beyond)
+        return Place(self.drawings.series_number(channel, drawing), scale, self.beyond)
 
     @torch.inference_mode()
     def scores(self, channel: str, series: NDArray[np.float64]) -> ChannelScores:
@@ -196,7 +196,7 @@ class SeriesMSFlow(Model):
         self.density.eval()
         for drawing, number in enumerate(self.drawings.numbers(known)):
             found = energies(drawing, number)
-            discount(found, self._strides, self.drawings.made_up(series, drawing))
+            discount(found, self.strides, self.drawings.made_up(series, drawing))
             combined.add(found, self.drawings.measured(series, drawing))
         return combined.scores()
 
@@ -204,8 +204,8 @@ class SeriesMSFlow(Model):
         """Energies (scales * levels, T) of a drawing (T, 3) with a number at the first time scale."""
         maker, rows = self.maker(MAPS_SHARE), []
         for turn, scale in enumerate(self.config.time_scales):
-            drawn = drawn_beyond(planes, scale, self._beyond)
-            before = self._beyond // scale // maker.strides[-1] if self.layout.cuttable else 0
+            drawn = drawn_beyond(planes, scale, self.beyond)
+            before = self.beyond // scale // maker.strides[-1] if self.layout.cuttable else 0
             found, kept = [], []
             for piece in maker.pieces(drawn):
                 channels = self.numbers(number + turn * self.drawings.total, piece.levels[0])
@@ -222,12 +222,12 @@ class SeriesMSFlow(Model):
         maker, rows, parts = self.maker(MAPS_SHARE), [], training_parts(len(series))
         stops = np.array([stop for _, stop in parts[:-1]])
         for turn, scale in enumerate(self.config.time_scales):
-            drawn = drawn_beyond(planes, scale, self._beyond)
+            drawn = drawn_beyond(planes, scale, self.beyond)
             levels = maker.joined(list(maker.pieces(drawn)))
             learnt = self._learnt(channel, series, planes, drawing, scale, levels if self.layout.cuttable else None)
             # what is drawn beyond an end belongs to the part there
             columns = maker.places(len(drawn))
-            part_of = [np.searchsorted(stops, (c - self._beyond // scale) * scale, side="right") for c in columns]
+            part_of = [np.searchsorted(stops, (c - self.beyond // scale) * scale, side="right") for c in columns]
             energies = [torch.empty_like(level[:, 0]) for level in levels]
             for place, (start, stop) in enumerate(parts):
                 rest = self.density.without(number + turn * self.drawings.total, *learnt.part(start, stop))
@@ -259,8 +259,8 @@ class SeriesMSFlow(Model):
 
     def _of_steps(self, found: NDArray[np.float64], scale: int, num_steps: int) -> NDArray[np.float32]:
         """Energies of the columns of a drawing beyond both ends, by level, as those of the steps (levels, T)."""
-        fine = refine(found, scale, num_steps + 2 * self._beyond)
-        return fine[:, self._beyond : self._beyond + num_steps].astype(np.float32)
+        fine = refine(found, scale, num_steps + 2 * self.beyond)
+        return fine[:, self.beyond : self.beyond + num_steps].astype(np.float32)
 
     def state(self) -> dict[str, Any]:
         """The density's content of a checkpoint, what it stands on, and the units of the columns."""

@@ -58,7 +58,7 @@ class Fleet(Memory):
         """Energies (B, H_l, W_l) of a pooled pyramid (B, C_l, H_l, W_l), tempered."""
         tempered = []
         for level, (energy, features) in enumerate(zip(energies, levels, strict=True)):
-            known = torch.stack([self.distances(level, x, 0) for x in features]) + self.offset
+            known = self.distances(level, features, 0) + self.offset
             tempered.append(energy * known / (energy + known).clamp_min(TINY))
         return tempered
 

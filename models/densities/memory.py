@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from models.densities.base import Density, DensityShape, Levels, Origins, Part, Spread, places
+from models.densities.coreset import greedy_coreset
 
 AT_ONCE = 512  # features whose distances are computed at once
 
@@ -14,13 +15,13 @@ AT_ONCE = 512  # features whose distances are computed at once
 class Memory(Density):
     """Features kept from training, and the squared distance to the nearest of them.
 
-    Roth et al., "Towards Total Recall in Industrial Anomaly Detection" (PatchCore), CVPR 2022, section 3, with a
-    random choice in place of the coreset. A bank holds `size` features per level, fewer where there are no more.
+    Roth et al., "Towards Total Recall in Industrial Anomaly Detection" (PatchCore), CVPR 2022, section 3. A bank holds
+    `size` features per level, fewer where there are no more, chosen at random or, `greedy`, as PatchCore's coreset.
     """
 
-    def __init__(self, num_banks: int, num_features: list[int], size: int) -> None:
+    def __init__(self, num_banks: int, num_features: list[int], size: int, greedy: bool = False) -> None:
         super().__init__()
-        self.num_features, self.size = num_features, size
+        self.num_banks, self.num_features, self.size, self.greedy = num_banks, num_features, size, greedy
         for level, features in enumerate(num_features):
             self.register_buffer(f"unit_{level}", torch.ones(()))
             for bank in range(num_banks):
@@ -46,14 +47,15 @@ class Memory(Density):
         return torch.randperm(count, generator=torch.Generator().manual_seed(seed))[: self.size]
 
     def distances(self, level: int, features: Tensor, bank: int) -> Tensor:
-        """1/2 of the mean squared distance per feature to the nearest one kept: (C, H, W) -> (H, W), in units."""
-        asked, kept = features.movedim(0, -1).flatten(0, -2), self.get_buffer(f"bank_{level}_{bank}")
+        """1/2 of the mean squared distance per feature to the nearest one kept: (B, C, H, W) -> (B, H, W), in units."""
+        asked, kept = places(features), self.get_buffer(f"bank_{level}_{bank}")
         # |a - b|^2 = |a|^2 - 2 a b + |b|^2, some at a time: without roots, and within the processor's cache
         squares = kept.square().sum(dim=1)
-        parts = [torch.addmm(squares, some, kept.T, alpha=-2).amin(dim=1) for some in asked.split(AT_ONCE)]
+        some_at_a_time = (asked,) if torch.compiler.is_exporting() else asked.split(AT_ONCE)
+        parts = [torch.addmm(squares, some, kept.T, alpha=-2).amin(dim=1) for some in some_at_a_time]
         nearest = (torch.cat(parts) + asked.square().sum(dim=1)).clamp_min(0)
-        unit = self.get_buffer(f"unit_{level}")
-        return (0.5 * nearest / unit / features.shape[0]).reshape(features.shape[1:])
+        batch, planes, height, width = features.shape
+        return (0.5 * nearest / self.get_buffer(f"unit_{level}") / planes).reshape(batch, height, width)
 
 
 class MemoryDensity(Memory):
@@ -64,7 +66,7 @@ class MemoryDensity(Memory):
         spreads: dict[int, Spread] = {}
         for channel, levels in enumerate(pyramids):
             for level, features in enumerate(map(places, levels)):
-                chosen = self.chosen(len(features), seed)
+                chosen = greedy_coreset(features, self.size, seed) if self.greedy else self.chosen(len(features), seed)
                 found = origins_of(origins, channel, level, len(features))
                 self.keep(level, channel, features[chosen.to(features.device)], found[chosen])
                 spreads.setdefault(level, Spread()).add(features)
@@ -81,10 +83,13 @@ class MemoryDensity(Memory):
         self, levels: Levels, channels: Tensor, offsets: Levels | None = None, rows_alike: bool = False
     ) -> Levels:
         """Pooled pyramid (B, C_l, H_l, W_l) of channels (B,) -> energies (B, H_l, W_l)."""
-        return [
-            torch.stack([self.distances(level, x, int(c)) for x, c in zip(features, channels, strict=True)])
-            for level, features in enumerate(levels)
-        ]
+        return [self._of_channels(level, features, channels) for level, features in enumerate(levels)]
+
+    def _of_channels(self, level: int, features: Tensor, channels: Tensor) -> Tensor:
+        if self.num_banks == 1:
+            return self.distances(level, features, 0)
+        pairs = zip(features.split(1), channels, strict=True)
+        return torch.cat([self.distances(level, x, int(channel)) for x, channel in pairs])
 
     def parts(self) -> dict[str, nn.Module]:
         """Itself."""
@@ -101,4 +106,4 @@ def origins_of(origins: Origins | None, channel: int, level: int, count: int) ->
 
 def memory(config: Any, shape: DensityShape) -> MemoryDensity:
     """The density that the settings describe."""
-    return MemoryDensity(shape.num_channels, shape.num_features, config.memory_size)
+    return MemoryDensity(shape.num_channels, shape.num_features, config.memory_size, config.coreset == "greedy")
