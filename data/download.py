@@ -243,8 +243,8 @@ def _unpack(archive: Path, folder: Path) -> None:
     """Unpack a tar or zip archive; _BadArchive where it is damaged or would write outside `folder`."""
     if tarfile.is_tarfile(archive) and not hasattr(tarfile, "data_filter"):
         raise InputError(
-            f"{archive}: this Python unpacks tar archives into any folder that they name; 3.11.4 and later do not. Take "
-            "such a one (uv run --python 3.12), or unpack it by hand and set --data-path."
+            f"{archive}: this Python unpacks tar archives into any folder that they name; 3.11.4 and later do not. "
+            "Take such a one (uv run --python 3.12), or unpack it by hand and set --data-path."
         )
     try:
         if tarfile.is_tarfile(archive):  # judged by content: the end of an address is often no file name
