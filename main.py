@@ -60,6 +60,8 @@ def _recorded(folder: str, work_dir: str) -> dict[str, Any]:
 
     if not folder:
         raise InputError(f"--mode score: which run is to score? Set --run to its folder. {listed(Path(work_dir))}")
+    if not Path(folder, "config.json").exists():
+        raise InputError(f"--run {folder}: is not the folder of a run: it has no config.json. {listed(Path(work_dir))}")
     recorded = recorded_config(Path(folder) / "config.json")
     new = {"data_path": ""} if DATASETS[recorded.dataset].kind == "pictures" else {"dataset": "table"}
     return vars(recorded) | {"class_names": ("all",), **new}

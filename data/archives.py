@@ -23,22 +23,28 @@ class BadArchive(InputError):
 def unpack(archive: Path, folder: Path, most: int) -> None:
     """Unpack a tar or zip archive of `most` so many bytes.
 
-    Raises BadArchive where it is damaged, larger, holds links, or would write outside `folder`.
+    Raises BadArchive where it is damaged, larger, holds links, or would write outside `folder`; InputError where it
+    cannot be unpacked here.
     """
     try:
         # judged by content: the end of an address is often no file name
         (_unpack_zip if _first_bytes(archive).startswith(b"PK") else _unpack_tar)(archive, folder, most)
-    except BadArchive:
+    except InputError:
         raise
-    except tarfile.FilterError as error:
-        raise BadArchive(f"unsafe archive, {error}") from error
     except Exception as error:  # encrypted, of unknown methods, cut off: tarfile and zipfile raise a dozen types
+        if isinstance(error, getattr(tarfile, "FilterError", ())):
+            raise BadArchive(f"unsafe archive, {error}") from error
         if isinstance(error, OSError) and error.errno is not None:  # gzip and bz2 report damaged data without a number
             raise InputError(f"{folder.parent}: cannot unpack {archive} here ({error.strerror}).") from error
         raise BadArchive(f"damaged, or no tar or zip archive ({said(error)})") from error
 
 
 def _unpack_tar(archive: Path, folder: Path, most: int) -> None:
+    if not hasattr(tarfile, "data_filter"):
+        raise InputError(
+            f"{archive}: this Python unpacks tar archives into any folder that they name; 3.11.4 and later do not. "
+            "Take such a one (uv run --python 3.12), or unpack it by hand and set --data-path."
+        )
     start = _first_bytes(archive)
     opener = next((opener for magic, opener in PACKED.items() if start.startswith(magic)), open)
     files = total = 0

@@ -145,6 +145,13 @@ def test_tar_is_unpacked_without_wrapping_folder(publish, tmp_path, base):
     assert [path.name for path in tmp_path.iterdir()] == ["mvtec"]
 
 
+def test_a_python_that_unpacks_tars_anywhere_is_refused(publish, tmp_path, capsys, monkeypatch):
+    publish("mvtec", as_tar(mvtec()))
+    monkeypatch.delattr(tarfile, "data_filter")
+    assert "3.11.4 and later" in refused(tmp_path, capsys)
+    assert not (tmp_path / "mvtec").exists()
+
+
 def test_visa_plain_tar(publish, tmp_path):
     publish("visa", as_tar({"candle/Data/Images/Normal/0.JPG": b"x", "split_csv/1cls.csv": b"y"}, "w"))
     assert run(tmp_path, "visa") == 0

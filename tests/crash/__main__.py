@@ -1,6 +1,8 @@
 """The command line of the crash tests; see the package."""
 
 import argparse
+import functools
+import itertools
 import os
 import random
 import shutil
@@ -144,17 +146,15 @@ def main() -> int:
     given = parser.parse_args()
     chance, counts = random.Random(given.seed), Counts()
     chosen = [scenario for scenario in SCENARIOS if not given.only or scenario.name in given.only]
-    wanted = [how for how in CUTS for _ in range(getattr(given, how))]
     with tempfile.TemporaryDirectory(prefix="msflow-crash-") as folder:
-        base, of_name = Path(folder), {}
-        for number, how in enumerate(wanted):
-            scenario = chosen[number % len(chosen)]
-            if scenario.name not in of_name:
-                of_name[scenario.name] = known(scenario, base)
-            cut(of_name[scenario.name], how, base, chance, counts)
+        base, turns = Path(folder), itertools.cycle(chosen)
+        found = functools.cache(functools.partial(known, base=base))
+        for how in CUTS:
+            while sum(number for (done, *_), number in counts.tried.items() if done == how) < getattr(given, how):
+                cut(found(next(turns)), how, base, chance, counts)
     for (how, name, phase), number in sorted(counts.tried.items()):
         print(f"{how:7} {name:9} {phase:11} {number:4}")
-    print(f"{sum(counts.tried.values())} cuts in {len(wanted)} trials, {len(counts.wrong)} broken rules")
+    print(f"{sum(counts.tried.values())} cuts, {len(counts.wrong)} broken rules")
     for wrong in counts.wrong:
         print(wrong)
     return bool(counts.wrong)

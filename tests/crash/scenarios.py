@@ -46,7 +46,7 @@ PICTURES = [
 RUN = Path("work/msflow_telemetry_avgpool_line_gaussian")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scenario:
     """Work in the current folder, which `prepare` has filled; the same works go on after a cut."""
 
