@@ -1,11 +1,13 @@
 """A csv that lists pictures: their files, and where known whether they are good, their masks and their split."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from data.pictures import Listing, PictureFile
 from data.table.sheet import column_names
 from data.table.text import read_lines
 from runtime.errors import InputError, unknown_name
+from runtime.reading import quoted
 
 COLUMNS = {
     "image": ("image", "images", "image_path", "picture", "path", "file", "filename", "file_name", "img"),
@@ -86,8 +88,9 @@ def _split(cells: dict[str, str], anomalous: bool | None, where: str) -> str:
 def _file(table: Path, name: str, where: str) -> Path:
     """A file that a row names."""
     for spelling in (name, name.replace("\\", "/")):
-        if name and (table.parent / spelling).is_file():
-            return table.parent / spelling
+        with suppress(OSError):  # a name that is too long
+            if name and (table.parent / spelling).is_file():
+                return table.parent / spelling
     raise InputError(
-        f"{where}: there is no file {name!r}. Paths are relative to the folder of the csv, {table.parent}."
+        f"{where}: there is no file {quoted(name)}. Paths are relative to the folder of the csv, {table.parent}."
     )

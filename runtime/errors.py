@@ -1,5 +1,6 @@
 """What a user did wrong, told in one line: no traceback, exit code 2."""
 
+import errno
 import re
 import signal
 import sys
@@ -87,6 +88,11 @@ def exit_code(command: Callable[[list[str] | None], None], argv: list[str] | Non
             time.sleep(WAIT)
             return 2
         _last_word(f"error: {error}")
+        return 2
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        _last_word(f"error: {clear(str(error.filename))}: is longer than a name can be. Choose another.")
         return 2
     except KeyboardInterrupt as error:
         by = f" by {error}" if isinstance(error, Stopped) else ""

@@ -9,7 +9,7 @@ from runtime.errors import InputError
 
 TOLD = 160  # letters of a value, or of what another program says, that an error repeats
 ROOM = 2**26  # bytes that anything may unpack to
-SQUEEZED = 200  # times its size in the file that more may unpack to: text packs ten times, a bomb a thousand times
+SQUEEZED = 500  # times its size in the file that more may unpack to: telemetry packs 200 times, a bomb a thousand times
 
 
 @contextmanager

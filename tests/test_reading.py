@@ -182,6 +182,12 @@ def test_two_columns_of_one_name_are_refused_in_every_table(tmp_path: Path) -> N
             read()
 
 
+def test_names_of_pictures_may_be_of_any_length(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text(f"image,label\n{'x' * 5000},good\n")
+    with pytest.raises(InputError, match=r"list\.csv, line 2: there is no file 'xxx"):
+        read_list(tmp_path / "list.csv", "train")
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [("x,test", "line 3: has 2 cells"), ("x,test,anomaly,\xe9.png,", "is not UTF-8"), ('x,test,"', "never closed")],

@@ -190,6 +190,12 @@ def test_ctrl_c_in_a_recipe_is_ctrl_c(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err == "interrupted\n"
 
 
+@pytest.mark.parametrize("name", ["--data-path", "--config"])
+def test_a_path_longer_than_paths_can_be_is_told(name: str, capsys: pytest.CaptureFixture) -> None:
+    message = failure(["--dataset", "table", name, "x" * 5000], capsys)
+    assert "xxx" in message and len(message) < 2200
+
+
 def test_missing_recipe_lists_the_recipes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.chdir(ROOT)
     message = failure(["--config", "configs/smpa.py"], capsys)
