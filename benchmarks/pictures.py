@@ -46,7 +46,8 @@ NAMES = ("detection", "localisation", "pro")
 READ_AS = (
     "Features of `efficientnet_lite0` with ImageNet weights, one seed. Means over the classes of detection ROC AUC, "
     "localisation ROC AUC and PRO; defects found and good pictures judged bad by the threshold from held-out good "
-    "training pictures; seconds per class for training, test and report; megabytes of the checkpoint."
+    "training pictures; seconds per class for training, test and report, beside other work on two CPU cores; megabytes "
+    "of the checkpoint."
 )
 
 
@@ -125,7 +126,7 @@ def as_markdown(results: list[Result]) -> str:
                 sum(getattr(row, name) for row in rows) for name in ("found", "defective", "false_alarms", "good")
             )
             counts = [f"{found} of {defective}", f"{wrong} of {good}"]
-            costs = [f"{np.mean([row.seconds for row in rows]):.0f}", f"{np.mean([row.megabytes for row in rows]):.1f}"]
+            costs = [f"{np.mean([row.seconds for row in rows]):.0f}", f"{np.mean([row.megabytes for row in rows]):.2g}"]
             some = "" if len(rows) == len(classes) else f" ({', '.join(row.class_name for row in rows)})"
             cells = [f"{head}{some}", *means, *counts, *costs, f"`{rows[0].command}`"]
             lines.append(f"| {' | '.join(cells)} |")
