@@ -172,6 +172,8 @@ def _judge_pictures(scored: list[Any], results: dict[str, Any], weights: str) ->
     pages = [page] if page else [judged.folder / "report.html" for judged in classes if judged.has_page]
     for place in pages:
         print(f"Report: {place}")
+    if len(classes) == 1:
+        print(f"New pictures: --mode score --run {scored[0].folder.parent} --data-path PICTURE_OR_FOLDER")
     for judged in classes:
         metrics = format_metrics(results[judged.name])
         print(f"{judged.name:>12}  {metrics}  threshold {threshold_text(judged.threshold)}")

