@@ -45,7 +45,7 @@ mode: Literal["all", "train", "test", "score"] = "all"  # train, test or both; s
 run: str = ""  # [mode=score] folder of the run whose detector, settings and thresholds score what is in data_path
 follow: bool = False  # [mode=score, series] go on as the csv of data_path grows; data_path - is the standard input
 eval_ckpt: str = ""  # [mode=all test] checkpoint to test, the original MSFlow's included; empty: last.pt of the run
-resume: bool = False  # [mode=all train, head!=gaussian memory] continue a stopped training at its last checkpoint
+resume: bool = False  # [mode=all train, head!=gaussian memory combined] go on with a stopped training
 work_dir: Word = "work_dirs"  # folder for everything a run writes
 seed: Seed = 0  # of initial weights, permutations and the order of the pictures
 device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: cuda where there is one
@@ -96,8 +96,8 @@ c_conds: PerLevel[Planes] = [64, 64, 64]  # [head=flow, condition!=none] planes 
 standardise: bool = False  # [head=flow] features by their channel's mean and deviation in training
 parallel_blocks: PerLevel[Positive[int]] = [2, 5, 8]  # [head=flow] coupling blocks per pyramid level
 clamp_alpha: Size = 1.9  # [head=flow] bound on the log-scale of a coupling
-gaussian_floor: Size = 0.3  # [head=gaussian or standardise=True] least deviation of a feature, in its unit
-memory_size: Positive[int] = 3000  # [head=memory] features per channel and level that are kept
+gaussian_floor: Size = 0.3  # [head=gaussian combined or standardise=True] a feature's least deviation
+memory_size: Positive[int] = 3000  # [head=memory combined] features per channel and level that are kept
 coreset: Literal["random", "greedy"] = "random"  # [head=memory combined] any, or PatchCore's: none far from all
 shared_density: bool = False  # [timestep_map=nll] one density for all channels: recordings of one thing, new ones too
 fleet_size: FromZero[int] = 0  # [detector=msflow] features of all channels kept to temper what the fleet knows; 0: none
@@ -115,18 +115,18 @@ widths: Some[Steps] = [16, 32, 64, 128, 256, 512]  # [detector=statistics] steps
 explained: Share = 0.9  # [detector=pca] share of the windows' variance that the principal components keep
 
 # Training
-batch_size: Positive[int] = 8  # [head!=gaussian memory or timestep_map=add mul] pictures per step
-meta_epochs: Positive[int] = 25  # [head!=gaussian memory] rounds, each with a checkpoint (pictures: an evaluation too)
-sub_epochs: Positive[int] = 4  # [head!=gaussian memory] passes over the training pictures per meta epoch
-lr: Size = 1e-4  # [head!=gaussian memory] learning rate of Adam
-lr_warmup_epochs: FromZero[int] = 3  # [head!=gaussian memory] meta epochs over which the learning rate rises linearly
-lr_warmup_from: Share = 0.1  # [head!=gaussian memory, lr_warmup_epochs!=0] share of lr at which the warm-up starts
-lr_decay_milestones: list[Positive[int]] = [70, 90]  # [head!=gaussian memory] sub-epochs after which the rate decays
-lr_decay_gamma: Share = 0.33  # [head!=gaussian memory] factor on the learning rate at each milestone
-grad_clip: Size = 2.0  # [head!=gaussian memory] largest norm of the gradient
+batch_size: Positive[int] = 8  # [head!=gaussian memory combined or timestep_map=add mul] pictures per step
+meta_epochs: Positive[int] = 25  # [head!=gaussian memory combined] rounds, each with a checkpoint
+sub_epochs: Positive[int] = 4  # [head!=gaussian memory combined] passes per meta epoch over what trains
+lr: Size = 1e-4  # [head!=gaussian memory combined] learning rate of Adam
+lr_warmup_epochs: FromZero[int] = 3  # [head!=gaussian memory combined] meta epochs in which lr rises
+lr_warmup_from: Share = 0.1  # [head!=gaussian memory combined, lr_warmup_epochs!=0] share of lr at its start
+lr_decay_milestones: list[Positive[int]] = [70, 90]  # [head!=gaussian memory combined] sub-epochs after which lr falls
+lr_decay_gamma: Share = 0.33  # [head!=gaussian memory combined] factor on lr at each milestone
+grad_clip: Size = 2.0  # [head!=gaussian memory combined] largest norm of the gradient
 train_window: Steps = 512  # [layout=line] columns of a training window; shorter series are continued to it
-held_out: Fraction = 0.2  # [head!=gaussian memory, timestep_map=nll or pictures] share kept out, for thresholds
-feature_noise: FromZero[float] = 0.0  # [detector=msflow, head!=gaussian memory] noise on features, in their deviations
+held_out: Fraction = 0.2  # [head!=gaussian memory combined, timestep_map=nll or pictures] kept out, for thresholds
+feature_noise: FromZero[float] = 0.0  # [detector=msflow, head!=gaussian memory combined] noise, in deviations
 
 # Scores
 top_k: Share = 0.03  # share of a picture's pixels, the highest, whose mean is the picture's score
@@ -170,5 +170,5 @@ point_adjust: bool = False  # [series] also print the point-adjusted F1, beside 
 report: bool = True  # write pictures, report.html and metrics.json beside the scores
 
 # Logging, beside log.jsonl
-tensorboard: bool = False  # [head!=gaussian memory] write TensorBoard events (needs the extra tensorboard)
-wandb: bool = False  # [head!=gaussian memory] log to Weights & Biases (needs the extra wandb)
+tensorboard: bool = False  # [head!=gaussian memory combined] write TensorBoard events (extra tensorboard)
+wandb: bool = False  # [head!=gaussian memory combined] log to Weights & Biases (extra wandb)

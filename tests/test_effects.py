@@ -9,6 +9,9 @@ from conftest import tiny_flags, unexpected, write_telemanom
 
 import main
 from models import DENSITIES
+from models.densities.base import DensityShape
+from models.densities.gaussian import GaussianDensity
+from models.densities.memory import MemoryDensity
 from runs.folder import run_folder
 from runtime import errors
 from runtime.errors import InputError
@@ -130,6 +133,17 @@ def test_when_a_setting_counts(values: dict[str, typing.Any], name: str, counts:
         assert f"[{why}]" in SETTINGS[name].help
 
 
+@pytest.mark.parametrize("head", list(DENSITIES))
+def test_a_learning_rate_counts_with_what_is_trained_and_a_size_with_what_keeps_features(head: str) -> None:
+    settings = config(layout="line", head=head, condition="none")
+    density = DENSITIES[head](settings, DensityShape([8, 8, 8], 2, line=True))
+    assert ("lr" in counting(settings, ["lr"])) == (density.trained is not None)
+    memories = [part for part in density.modules() if isinstance(part, MemoryDensity)]
+    assert ("memory_size" in counting(settings, ["memory_size"])) == bool(memories)
+    gaussians = [part for part in density.modules() if isinstance(part, GaussianDensity)]
+    assert ("gaussian_floor" in counting(settings, ["gaussian_floor"])) == bool(gaussians)
+
+
 def test_an_idle_flag_is_warned_of_and_a_counting_one_is_not(
     tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,7 +152,7 @@ def test_an_idle_flag_is_warned_of_and_a_counting_one_is_not(
     data = write_telemanom(tmp_path / "telemetry", {"P-1": (120, 200)})
     assert main.main([*tiny_flags(data, Path("runs")), "--memory-size", "5", "--lr", "1e-3", "--no-report"]) == 0
     told = unexpected(capsys.readouterr().err)
-    assert told == ["warning: --memory-size has no effect here: it counts with head=memory."]
+    assert told == ["warning: --memory-size has no effect here: it counts with head=memory combined."]
 
 
 def test_what_is_idle_in_a_recipe_is_said_once_unless_a_flag_sets_it(tmp_path: Path) -> None:

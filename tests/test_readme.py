@@ -64,6 +64,9 @@ def test_every_flag_in_the_text_is_one_of_a_setting_or_a_script(capsys: pytest.C
     known = " ".join(help_of(name, capsys) for name in ENTRIES) + get_args_parser().format_help()
     flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - {
         "--extra",
+        "--with",
+        "--against",
+        "--smap",
         "--no-sync",
         "--torch-backend",
         "--kills",
