@@ -113,7 +113,9 @@ def _scored(
     for channel, scores, (learnt, alarms, going) in zip(model.channels, model.test, raised, strict=True):
         names = task.source.columns(channel)
         usual = None if train is None else usual_of(train, channel, len(names))
-        causes = Causes(names, files.of_columns(channel, len(names)), usual)
+        # of one that was not in training the columns that were are scored alone
+        number = len(names) if train is not None and channel in train.channels else None
+        causes = Causes(names, files.of_columns(channel, number), usual)
         times, rows = task.source.times(channel, "test"), task.source.rows(channel, "test")
         details = _details(files, train, channel, alarms, causes, task, config)
         found.append(Scored(channel, times, scores, learnt, alarms, going, causes, rows, details))

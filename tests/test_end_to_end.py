@@ -240,7 +240,7 @@ def test_checkpoints_that_cannot_be_tested(telemetry: Path, here: Path, capsys: 
     assert "other settings: img_mean was (" in failure([*flags, "--img-mean", "0", "0", "0"], capsys)
     assert "was trained on other extractor weights" in failure([*flags, "--seed", "1"], capsys)
     last.write_bytes(last.read_bytes()[:5000])
-    assert "is not a readable checkpoint" in failure(flags, capsys)
+    assert "cannot be read as a checkpoint: damaged" in failure(flags, capsys)
     assert not (last.parent / "scores").exists()
 
 
@@ -255,9 +255,9 @@ def test_bad_series_stop_before_anything_is_trained(telemetry: Path, here: Path,
     message = failure([*without_idle(flags, ["--layout", "line"]), "--layout", "line"], capsys)
     assert "S-1.npy: channel S-1 has 2 columns, but 4 in training" in message
     (telemetry / "test" / "S-1.npy").write_bytes(b"no array")
-    assert "S-1.npy: is truncated, pickled or no .npy file" in failure(flags, capsys)
+    assert "S-1.npy: cannot be read as" in failure(flags, capsys)
     (telemetry / "test" / "S-1.npy").unlink()
-    assert "S-1.npy: missing, though S-1 has a label row" in failure(flags, capsys)
+    assert "S-1.npy: missing. Put it there, as S-1 has a label row" in failure(flags, capsys)
     assert not tiny_folder(Path("runs")).joinpath("last.pt").exists()
 
 
@@ -304,7 +304,7 @@ def test_score_files_of_another_run(telemetry: Path, here: Path, capsys: pytest.
     for message in damaged("anomaly_score_map_add.npy", None):
         assert "missing. Make the scores first: python main.py --mode test." in message
     for message in damaged("anomaly_score_map_add.npy", whole[scores / "anomaly_score_map_add.npy"][:500]):
-        assert "anomaly_score_map_add.npy: is damaged" in message
+        assert "anomaly_score_map_add.npy: cannot be read as an array" in message
     assert "missing. Make the scores" in failure(["--scores-dir", "nowhere"], capsys, eval_smap_timestep.main)
 
 
