@@ -14,6 +14,7 @@ from runtime.reading import said
 PACKED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}  # by their first bytes
 MOST_FILES = 200_000  # in an archive
 MOST_AT_ONCE = 2**26  # bytes
+SAFER = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # Python 3.11.4 and later check once more
 
 
 class BadArchive(InputError):
@@ -23,8 +24,7 @@ class BadArchive(InputError):
 def unpack(archive: Path, folder: Path, most: int) -> None:
     """Unpack a tar or zip archive of `most` so many bytes.
 
-    Raises BadArchive where it is damaged, larger, holds links, or would write outside `folder`; InputError where it
-    cannot be unpacked here.
+    Raises BadArchive where it is damaged, larger, holds links, or would write outside `folder`.
     """
     try:
         # judged by content: the end of an address is often no file name
@@ -32,19 +32,12 @@ def unpack(archive: Path, folder: Path, most: int) -> None:
     except InputError:
         raise
     except Exception as error:  # encrypted, of unknown methods, cut off: tarfile and zipfile raise a dozen types
-        if isinstance(error, getattr(tarfile, "FilterError", ())):
-            raise BadArchive(f"unsafe archive, {error}") from error
         if isinstance(error, OSError) and error.errno is not None:  # gzip and bz2 report damaged data without a number
             raise InputError(f"{folder.parent}: cannot unpack {archive} here ({error.strerror}).") from error
         raise BadArchive(f"damaged, or no tar or zip archive ({said(error)})") from error
 
 
 def _unpack_tar(archive: Path, folder: Path, most: int) -> None:
-    if not hasattr(tarfile, "data_filter"):
-        raise InputError(
-            f"{archive}: this Python unpacks tar archives into any folder that they name; 3.11.4 and later do not. "
-            "Take such a one (uv run --python 3.12), or unpack it by hand and set --data-path."
-        )
     start = _first_bytes(archive)
     opener = next((opener for magic, opener in PACKED.items() if start.startswith(magic)), open)
     files = total = 0
@@ -54,7 +47,8 @@ def _unpack_tar(archive: Path, folder: Path, most: int) -> None:
                 raise BadArchive(f"unsafe archive, {member.name!r} is a link or a device")
             files, total = files + 1, total + member.size  # what a sparse file unpacks to, which may be anything
             _check_bounds(files, total, most)
-            tar.extract(member, folder, filter="data")
+            _check_place(member.name)
+            tar.extract(member, folder, set_attrs=False, **SAFER)
 
 
 def _unpack_zip(archive: Path, folder: Path, most: int) -> None:
@@ -62,10 +56,14 @@ def _unpack_zip(archive: Path, folder: Path, most: int) -> None:
         members = packed.infolist()
         _check_bounds(len(members), sum(member.file_size for member in members), most)
         for member in members:
-            path = PureWindowsPath(member.filename)  # takes / and \ for separators
-            if ".." in path.parts or path.anchor:
-                raise BadArchive(f"unsafe archive, it wants to write to {member.filename!r}")
+            _check_place(member.filename)
         packed.extractall(folder)
+
+
+def _check_place(name: str) -> None:
+    path = PureWindowsPath(name)  # takes / and \ for separators
+    if ".." in path.parts or path.anchor:
+        raise BadArchive(f"unsafe archive, it wants to write to {name!r}")
 
 
 def _check_bounds(files: int, total: int, most: int) -> None:
