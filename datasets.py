@@ -20,7 +20,6 @@ from data.labels import LabelRules
 from data.picture_folders import read_mvtec, read_visa
 from data.picture_tasks import OwnPictures, PictureData, PictureTask
 from data.pictures import UNKNOWN, Colours, Sample
-from data.sample import write_sample
 from data.sample_pictures import write_sample_pictures
 from data.source import ALL, MEASURED, ChosenColumns, Labels, SeriesSource
 from data.table.format import TableFormat
@@ -246,10 +245,18 @@ Task = SeriesTask | PictureTask  # what a run is of
 
 # one of your own in a file of its own is a line in the braces: "mine": "data.mine:MINE"
 DATASETS: Registry[SeriesData | PictureData | OwnPictures] = Registry("dataset", {})
+
+
+def _write_sample(folder: Path) -> None:
+    from data.sample import write_sample  # filters take a second to import: only for those who need it
+
+    write_sample(folder)
+
+
 TELEMANOM = (
     ("smap", "SMAP", ("data/smap", "1"), None),
     ("msl", "MSL", ("data/smap", "data/msl", "1"), None),
-    ("sample", "SAMPLE", ("data/sample",), write_sample),
+    ("sample", "SAMPLE", ("data/sample",), _write_sample),
 )
 for name, spacecraft, folders, make in TELEMANOM:
     DATASETS.register(name, SeriesData(partial(TelemanomSource, spacecraft=spacecraft), folders, make, one_unit=True))

@@ -140,7 +140,7 @@ calibration: Literal["none", "center", "quantile"] = "none"  # [timestep_map=nll
 smooth: Steps = 1  # [timestep_map=nll] steps of the moving mean over the time-step scores
 trailing: bool = False  # [timestep_map=nll] moving mean over the steps before only: alarms later, but no look ahead
 deep_maps: bool = False  # [mode=score, pictures] write the maps of new pictures as PNG of 16 bits too
-vis_top_k: FromZero[int] = 10  # [series] heat maps to draw, of the channels with the highest scores
+vis_top_k: FromZero[int] = 10  # [series] channels drawn as pictures, the highest scores first; the page shows all
 save_npy: bool = False  # [series] keep timestep_scores.npy and timestep_labels.npy beside the score maps
 
 # Labels of time steps

@@ -18,7 +18,7 @@ from runtime.errors import exit_code
 from runtime.stopping import AGAIN, told_when_stopped
 from settings.effects import JUDGED_BY
 
-FLAGS = ["save_npy", "report", *JUDGED_BY]  # all other settings stand as the scores were made
+FLAGS = ["save_npy", "report", "vis_top_k", *JUDGED_BY]  # all other settings stand as the scores were made
 
 
 def run(argv: list[str] | None) -> None:

@@ -40,12 +40,14 @@ class Detector(Trained, Protocol):
     """A detector of series. `rows` names the rows of its scores, "level 2" for one of that pyramid level.
 
     `reach`: how many steps on either side the score of a step depends on, None where it is the whole series; the steps
-    of a part that begins at a multiple of `grid` are scored as in the whole.
+    of a part that begins at a multiple of `grid` are scored as in the whole. `at_once`: how many channels may be scored
+    at the same time, on a thread each.
     """
 
     rows: list[str]
     reach: int | None
     grid: int
+    at_once: int
 
     def fit(self, train: Mapping[str, NDArray[np.float64]], course: Course) -> None:
         """Learn from the training series (T, D) of every channel, NaN where nothing was measured.

@@ -19,6 +19,7 @@ from drawing.gaps import filled
 from drawing.scaling import SHARED, Scaling, learn_scaling
 from drawing.steps import training_parts
 from runtime.errors import InputError
+from runtime.threads import processors
 from settings.config import Config
 from settings.effects import DRAWN_BY, changed_settings, scaling_name
 
@@ -36,7 +37,7 @@ class ColumnDetector(ABC):
 
     def __init__(self, config: Config, known: Mapping[str, list[str]], reach: int, grid: int = 1) -> None:
         self.config, self.channels, self.weights = config, list(known), "none"
-        self.rows, self.reach, self.grid = ["distance"], reach, grid
+        self.rows, self.reach, self.grid, self.at_once = ["distance"], reach, grid, processors()
         self._scalings: dict[str, Scaling] = {}
         self._learnt: dict[str, list[Learnt]] = {}
 

@@ -19,7 +19,7 @@ from runs.scores import write_samples
 from runtime import distributed
 from runtime.errors import InputError, warn
 from runtime.files import atomic_file
-from runtime.progress import progress_bar
+from runtime.threads import mapped
 from settings.config import Config
 from settings.effects import scaling_name
 
@@ -65,30 +65,33 @@ class SeriesWay:
         """Write the scores of every channel; of several processes each has a share of them. No picture metrics."""
         task, names = self.task, self.task.channels if split == "test" else self.task.trained
         rows = chosen_rows(self.detector.rows, self.config.levels)
-        scores, numbers = {}, distributed.share_of(list(range(len(names))))
-        with progress_bar(len(numbers), desc=f"Score {split}", unit="channel") as bar:
-            for number in numbers:
-                score = self.detector.scores if split == "test" else self.detector.held_out
-                found = score(names[number], task.source.series(names[number], split))
-                _save(level_map_file(folder, names[number]), found.rows)
-                if found.of_columns is not None:
-                    _save(column_file(folder, names[number]), found.of_columns)
-                scores[number] = channel_score(found.rows[rows], self.config.top_k, self.config.smooth)
-                bar.update()
-        scores = distributed.gathered(scores)
+        score = self.detector.scores if split == "test" else self.detector.held_out
+
+        def written(name: str) -> float:
+            found = score(name, task.source.series(name, split))
+            _save(level_map_file(folder, name), found.rows)
+            if found.of_columns is not None:
+                _save(column_file(folder, name), found.of_columns)
+            return channel_score(found.rows[rows], self.config.top_k, self.config.smooth)
+
+        numbers = distributed.share_of(list(range(len(names))))
+        mine = mapped(written, [names[n] for n in numbers], f"Score {split}", "channel", self.detector.at_once)
+        scores = distributed.gathered(dict(zip(numbers, mine, strict=True)))
         if not distributed.is_writer():
             return {}, {}
         labels = [picture_label(task.labels, name, split) for name in names]
         places = [task.source.place(name, split) for name in names]
         told = {**write_samples(folder, places, names, labels, scores), "rows": self.detector.rows}
         if split == "train":
-            groups = {SHARED: names} if self.config.shared_density else {name: [name] for name in names}
-            told["training"] = {group: self._ranges(members).plain() for group, members in groups.items()}
+            told["training"] = self._ranges(names)
         return told, {}
 
-    def _ranges(self, channels: list[str]) -> Ranges:
-        """What the training series of one channel, or of some that share their units, hold."""
-        return Ranges.of([self.task.source.series(name, "train") for name in channels], scaling_name(self.config))
+    def _ranges(self, channels: list[str]) -> dict[str, Any]:
+        """What the training series of every channel hold, or of all together where they share their units."""
+        groups = {SHARED: channels} if self.config.shared_density else {name: [name] for name in channels}
+        scaling = scaling_name(self.config)
+        series = SplitArrays(self.task.source, channels, "train")
+        return {group: Ranges.of([series[name] for name in names], scaling).plain() for group, names in groups.items()}
 
 
 def _save(path: Path, array: NDArray) -> None:

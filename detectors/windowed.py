@@ -131,6 +131,7 @@ class WindowDetector:
     ) -> None:
         self.config, self.channels, self.device, self.weights = config, list(known), device, "none"
         self.rows, self.grid, self.reach = ["error"], config.stride, config.window + config.stride
+        self.at_once = 1  # what a network draws comes from torch's own random numbers, one channel after the other
         if config.stride > config.window:
             raise InputError(
                 f"stride = {config.stride}: windows of {config.window} steps would leave steps out. Set --stride to "

@@ -88,7 +88,8 @@ def evaluate(scores_folder: Path, task: SeriesTask, config: Config, train_folder
         _write_steps(scores_folder / "timestep_scores.csv", scored)
     if config.report:
         _write_json(scores_folder / "metrics.json", metrics_of(evaluation, config))
-        print(f"Report: {write_report(scores_folder, report_of(evaluation, task, config))}")
+        drawn = [files.channels[number] for number in files.ranked[: config.vis_top_k]]
+        print(f"Report: {write_report(scores_folder, report_of(evaluation, task, config), drawn)}")
     if both_classes:
         print_headline(results[0])
     print(f"Files: {scores_folder}")

@@ -39,24 +39,23 @@ def export(scores_folder: Path, task: SeriesTask, config: Config) -> Path:
     """
     scores = open_scores(scores_folder)
     check_data(scores, task.source)
-    order = np.argsort(-scores.picture_scores, kind="stable")
     csv_path = scores_folder / "scores.csv"
     with atomic_file(csv_path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        for rank, index in enumerate(order, start=1):
+        for rank, index in enumerate(scores.ranked, start=1):
             channel = scores.channels[index]
             labels, score = task.labels.steps(channel), f"{scores.picture_scores[index]:.6f}"
             labelled = ["", ""] if labels is None else [scores.labels[index], int(labels.sum())]
             num_steps = task.source.num_steps(channel, "test")
             writer.writerow([rank, safe_cell(channel), score, labelled[0], num_steps, labelled[1]])
-    shown = order[: config.vis_top_k]
+    shown = scores.ranked[: config.vis_top_k]
     with (
         atomic_folder(scores_folder / "vis") as folder,
         progress_bar(len(shown), desc="Heat maps", unit="channel") as bar,
     ):
         for rank, index in enumerate(shown, start=1):
-            figure = draw_heat_map(scores, int(index), task, rank, config)
+            figure = draw_heat_map(scores, index, task, rank, config)
             path = folder / f"rank{rank:02d}_{file_name(scores.channels[index])}.npy.png"
             figure.savefig(path, dpi=DPI, pil_kwargs={"compress_level": 1})
             bar.update()

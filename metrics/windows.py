@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.fft import next_fast_len
-from scipy.signal import argrelextrema
 
 MOST_STEPS = 20_000  # of a series that are looked at
 LAGS = range(3, 401)  # that may hold a peak, the first and last as neighbours only
@@ -29,7 +28,7 @@ def period_window(values: ArrayLike) -> int:
     correlation = (products / products[0])[LAGS.start : LAGS.stop]
     if not len(correlation):
         return USUAL
-    (peaks,) = argrelextrema(correlation, np.greater)
+    peaks = 1 + np.flatnonzero((correlation[1:-1] > correlation[:-2]) & (correlation[1:-1] > correlation[2:]))
     if not len(peaks):
         return USUAL
     highest = int(peaks[np.argsort(correlation[peaks])[-1]])

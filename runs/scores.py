@@ -64,6 +64,11 @@ class ScoreFiles:
             return self.facts["rows"]
         return unnamed_rows(len(self.maps["nll"][0])) if "nll" in self.maps else []
 
+    @property
+    def ranked(self) -> list[int]:
+        """The numbers of the samples, highest score first."""
+        return np.argsort(-self.picture_scores, kind="stable").tolist()
+
     def of_columns(self, channel: str, number: int | None = None) -> NDArray[np.floating] | None:
         """What the columns of a channel have in its scores, (D, T / COLUMN_CELL), where each was scored by itself.
 

@@ -1,8 +1,10 @@
-"""The processors that there are for this process, and NumPy's work on all of them: a piece on each at once."""
+"""The processors that there are for this process, and NumPy's and torch's work on all of them: a piece on each."""
 
+import contextlib
 import math
 import os
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TypeVar
@@ -41,16 +43,20 @@ def _quotas() -> list[float]:
     return found
 
 
-def mapped(work: Callable[[Item], Found], items: Sequence[Item], desc: str, unit: str) -> list[Found]:
+def mapped(
+    work: Callable[[Item], Found], items: Sequence[Item], desc: str, unit: str, at_once: int | None = None
+) -> list[Found]:
     """What the work finds of every item, in their order; `desc` and `unit` are the words of a progress bar.
 
-    While an array is worked on, other threads run. Products of small matrices on several threads would wait for each
-    other: beside other programs, ten times as long as on one.
+    While an array is worked on, other threads run: `at_once` of them, by default one for every processor. Products of
+    small matrices on several threads would wait for each other: beside other programs, ten times as long as on one.
     """
+    at_once = min(at_once or processors(), len(items))
     with (
         threadpool_limits(1, user_api="blas"),
+        _torch_on_one_thread() if at_once > 1 else contextlib.nullcontext(),
         progress_bar(len(items), desc=desc, unit=unit) as bar,
-        ThreadPoolExecutor(processors()) as pool,
+        ThreadPoolExecutor(max(at_once, 1)) as pool,
     ):
         futures = [pool.submit(work, item) for item in items]
         try:
@@ -63,3 +69,18 @@ def mapped(work: Callable[[Item], Found], items: Sequence[Item], desc: str, unit
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
     return found
+
+
+@contextlib.contextmanager
+def _torch_on_one_thread() -> Iterator[None]:
+    """No threads of torch's own, neither here nor in threads that begin now."""
+    torch = sys.modules.get("torch")  # who judges scores has not loaded it
+    if torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -56,12 +56,12 @@ def test_without_a_part_it_knows_less_in_the_same_units() -> None:
     density = fitted(channels)
     part = Part(0, 0, 100)
     left_out = [channels[0][0][..., :100], channels[0][1][..., :50]]
-    rest = density.without(0, left_out, part)
+    rest = density.without(0, [(left_out, part)])
     assert rest is not None
     torch.testing.assert_close(rest.usual, density.usual)
     zero = torch.tensor([0])
     for seen, unseen in zip(density(left_out, zero), rest(left_out, zero), strict=True):
         assert unseen.mean() > 1.3 * seen.mean()
-    again = fitted(channels).without(0, left_out, part)
+    again = fitted(channels).without(0, [(left_out, part)])
     for one, other in zip(rest(left_out, zero), again(left_out, zero), strict=True):
         torch.testing.assert_close(one, other)

@@ -3,7 +3,7 @@
 import csv
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from evaluation import BASELINES
 from metrics import METRICS
 from metrics.metric import Column, Metric
 from models import DENSITIES, EXTRACTORS
-from models.densities.base import Batch, Density, Levels, Part, places
+from models.densities.base import Batch, Density, LeftOut, Levels, places
 from models.extractors.backbone import Extractor, timm_extractor
 from runtime.registry import Registry
 
@@ -102,10 +102,11 @@ class Middle(Density):
             for level, features in enumerate(map(places, levels)):
                 self.get_buffer(f"sum_{level}")[channel] = sums(features)
 
-    def without(self, channel: int, levels: Levels, part: Part) -> "Middle":
-        rest = Middle(1, self.num_features)
-        for level, features in enumerate(map(places, levels)):
-            rest.get_buffer(f"sum_{level}")[0] = self.get_buffer(f"sum_{level}")[channel] - sums(features)
+    def without(self, channel: int, left_out: Sequence[LeftOut]) -> "Middle":
+        rest = Middle(len(left_out), self.num_features)
+        for number, (levels, _) in enumerate(left_out):
+            for level, x in enumerate(map(places, levels)):
+                rest.get_buffer(f"sum_{level}")[number] = self.get_buffer(f"sum_{level}")[channel] - sums(x)
         return rest
 
     def forward(
@@ -138,16 +139,15 @@ class Magnitude:
 
     def __init__(self, config: Any, task: Any, known: dict[str, list[str]], folder: Path, device: torch.device) -> None:
         self.channels, self.means, self.weights = list(known), {}, "none"
-        self.rows, self.reach, self.grid = ["first column", "second column"], 0, 1
+        self.rows, self.reach, self.grid, self.at_once = ["first column", "second column"], 0, 1, 2
 
     def fit(self, train: Mapping[str, NDArray[np.float64]], course: Any) -> None:
-        self.means = {channel: series.mean(axis=0).tolist() for channel, series in train.items()}
+        self.means = {name: series.mean(axis=0).tolist() for name, series in train.items()}
 
     def scores(self, channel: str, series: NDArray[np.float64]) -> ChannelScores:
         return ChannelScores(np.abs(series - self.means[channel]).T.astype(np.float32))
 
     def held_out(self, channel: str, series: NDArray[np.float64]) -> ChannelScores:
-        """Every fifth of the series about the mean of the others."""
         found = np.empty(series.T.shape, dtype=np.float32)
         for part in np.array_split(np.arange(len(series)), 5):
             found[:, part] = np.abs(series[part] - np.delete(series, part, axis=0).mean(axis=0)).T

@@ -6,7 +6,9 @@ import torch
 
 import msflow
 from detectors.msflow.drawings import Drawings
-from models.densities.base import Density, Part
+from models.densities.apart import Apart
+from models.densities.base import Density, LeftOut, Part
+from models.densities.calibrated import Calibrated
 from models.densities.fleet import Fleet, Tempered
 from models.densities.flow import FlowDensity
 from models.densities.gaussian import GaussianDensity
@@ -41,14 +43,17 @@ def fitted(density: Density, pyramids: list, told=origins) -> Density:
     return density
 
 
+def left_out_of(levels: list[torch.Tensor], part: Part) -> LeftOut:
+    return [level[..., inside(n, part)] for n, level in enumerate(levels)], part
+
+
 PART = Part(1, 40, 80)
 
 
 def test_a_gaussian_without_a_part_is_that_of_the_rest() -> None:
     pyramids = [features(0), features(1)]
     whole = fitted(GaussianDensity(2, FEATURES, 0.3), pyramids)
-    left_out = [level[..., inside(n, PART)] for n, level in enumerate(pyramids[1])]
-    rest = whole.without(1, left_out, PART)
+    rest = whole.without(1, [left_out_of(pyramids[1], PART)])
     kept = [level[..., ~inside(n, PART)] for n, level in enumerate(pyramids[1])]
     for level, features_kept in enumerate(kept):
         values = features_kept[0, :, 0].double()
@@ -65,7 +70,7 @@ def test_what_nothing_would_be_left_of_stays() -> None:
     pyramids = [features(0), features(1)]
     for density in (GaussianDensity(2, FEATURES, 0.3), MemoryDensity(2, FEATURES, 100)):
         whole, part = fitted(density, pyramids), Part(1, 0, 1000)
-        rest, asked = whole.without(1, pyramids[1], part), features(5)
+        rest, asked = whole.without(1, [(pyramids[1], part)]), features(5)
         for found, expected in zip(rest(asked, torch.tensor([0])), whole(asked, torch.tensor([1])), strict=True):
             torch.testing.assert_close(found, expected)
 
@@ -73,7 +78,7 @@ def test_what_nothing_would_be_left_of_stays() -> None:
 def test_a_memory_without_a_part_looks_among_the_others_only() -> None:
     pyramids = [features(0), features(1)]
     whole = fitted(MemoryDensity(2, FEATURES, 100), pyramids)
-    rest = whole.without(1, [], PART)
+    rest = whole.without(1, [([], PART)])
     found = rest(pyramids[1], torch.tensor([0]))
     for level, energies in enumerate(found):
         values, kept = pyramids[1][level][0, :, 0].T, ~inside(level, PART)
@@ -87,17 +92,52 @@ def test_a_memory_without_a_part_looks_among_the_others_only() -> None:
 def test_the_fleet_forgets_a_part_of_its_own_channel_only() -> None:
     pyramids = [features(0), features(1)]
     whole = fitted(Tempered(GaussianDensity(2, FEATURES, 0.3), Fleet(FEATURES, 1000, 0.5)), pyramids)
-    rest = whole.without(1, [level[..., inside(n, PART)] for n, level in enumerate(pyramids[1])], PART)
+    rest = whole.without(1, [left_out_of(pyramids[1], PART)])
     for level in range(len(FEATURES)):
-        bank, kept = (density.fleet.get_buffer(f"bank_{level}_0") for density in (whole, rest))
-        assert len(bank) - len(kept) == int(inside(level, PART).sum())
-        known = {tuple(row) for row in kept.tolist()}
-        assert all(tuple(row) in known for row in pyramids[0][level][0, :, 0].T.tolist())
+        first = torch.tensor([0])
+        other, own = (rest.fleet.distances(level, pyramid[level], 0, first)[0, 0] for pyramid in pyramids)
+        assert other.max() < 1e-4 > own[~inside(level, PART)].max()
+        assert own[inside(level, PART)].min() > 1e-2
+        assert whole.fleet.distances(level, pyramids[1][level], 0).max() < 1e-4
+
+
+@pytest.mark.parametrize("name", ["gaussian", "memory", "combined", "fleet"])
+def test_without_several_parts_at_once_it_is_as_without_each(name: str) -> None:
+    """Of an empty part, and of one that holds all, nothing is left out."""
+    pyramids = [features(0), features(1)]
+    made: dict[str, Density] = {"gaussian": GaussianDensity(2, FEATURES, 0.3), "memory": MemoryDensity(2, FEATURES, 30)}
+    made["combined"] = Calibrated([GaussianDensity(2, FEATURES, 0.3), MemoryDensity(2, FEATURES, 30)], len(FEATURES))
+    made["fleet"] = Tempered(GaussianDensity(2, FEATURES, 0.3), Fleet(FEATURES, 50, 0.5))
+    whole = fitted(made[name], pyramids)
+    parts = [PART, Part(1, 80, 160), Part(1, 500, 600), Part(1, 0, 1000), Part(0, 0, 40)]
+    left_out = [left_out_of(pyramids[1], part) for part in parts]
+    asked = [torch.cat([features(n)[level] for n in range(5, 10)]) for level in range(len(FEATURES))]
+    together = whole.without(1, left_out)(asked, torch.arange(5))
+    for number, one in enumerate(left_out):
+        alone = whole.without(1, [one])([level[[number]] for level in asked], torch.tensor([0]))
+        for found, expected in zip(together, alone, strict=True):
+            torch.testing.assert_close(found[[number]], expected)
+            assert torch.isfinite(found).all()
+
+
+def test_cells_are_put_back_where_they_were() -> None:
+    line = torch.arange(24.0).reshape(1, 2, 1, 12)
+    chosen = [torch.zeros(12, dtype=torch.bool) for _ in range(3)]
+    chosen[0][[1, 2, 3, 9]] = True
+    chosen[2][[0, 4]] = True
+    apart = Apart.of(chosen)
+    pictures = apart.pictures(line)
+    assert pictures.shape == (3, 2, 1, 4)
+    assert pictures[0, 0, 0].tolist() == [1, 2, 3, 9] and pictures[2, 1, 0, :2].tolist() == [12, 16]
+    back = apart.line(pictures[:, 0] + 0.5, 12)[0, 0]
+    known = [0, 1, 2, 3, 4, 9]
+    assert back[known].tolist() == [place + 0.5 for place in known]
+    assert back[[5, 6, 7, 8, 10, 11]].isnan().all()
 
 
 def test_a_trained_density_cannot_be_taken_apart() -> None:
     flow = MSFlow(FEATURES, [8, 8], [1, 1], 1.9, "avg", condition="none", num_channels=1, line=True)
-    assert FlowDensity(flow).without(0, [], PART) is None
+    assert FlowDensity(flow).without(0, [([], PART)]) is None
 
 
 def odd(position: int | None) -> np.ndarray:

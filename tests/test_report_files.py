@@ -32,7 +32,7 @@ def test_channels_drawn_one_after_the_other_look_as_each_by_itself(tmp_path):
     low = replace(quiet, name="low", scores=quiet.scores / 100, hidden_columns=3)
     timed = [replace(make_sensors(name), hidden_columns=hidden) for name, hidden in (("pump", 4), ("valve", 0))]
     channels = [make_channel("A-1", 900), quiet, make_channel("A-10", 400), low, *timed]
-    write_channels(tmp_path, make_report(channels=channels))
+    write_channels(tmp_path, channels)
     for channel in channels:
         draw_channel(channel).savefig(tmp_path / "alone.png", dpi=DPI)
         np.testing.assert_array_equal(imread(tmp_path / f"{channel.name}.png"), imread(tmp_path / "alone.png"))

@@ -1,4 +1,4 @@
-"""Pieces of work on several threads: their order, their errors, and what becomes of NumPy's own threads."""
+"""Pieces of work on several threads: their order, their errors, and what becomes of NumPy's and torch's own threads."""
 
 import os
 import threading
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from threadpoolctl import threadpool_info
 
 from runtime import threads
@@ -69,3 +70,28 @@ def test_the_quota_of_a_container_is_kept_to(
     monkeypatch.setattr(threads, "CGROUPS", tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
     assert processors() == expected
+
+
+def test_torch_works_on_one_thread_each_where_several_work_and_afterwards_as_before() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        asked = [lambda _: torch.get_num_threads(), [0, 1], "Multiply", "product"]
+        assert mapped(*asked, at_once=2) == [1, 1]
+        assert mapped(*asked, at_once=1) == [2, 2]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_no_more_at_once_than_asked_for() -> None:
+    running, most = [], []
+
+    def work(item: int) -> None:
+        running.append(item)
+        most.append(len(running))
+        time.sleep(0.01)
+        running.remove(item)
+
+    mapped(work, range(12), "Wait", "item", at_once=3)
+    assert max(most) == 3

@@ -97,7 +97,7 @@ class PictureMSFlow(Model):
             return self._scored(self.density, train, self._left_out(train), {})
         count, scores = len(train), {}
         for part, numbers in _parts(count) if count > 1 else ():
-            rest = self.density.without(0, train.whole(numbers), part)
+            rest = self.density.without(0, [(train.whole(numbers), part)])
             if rest is None:
                 return {}
             scores |= self._scored(rest.to(self.device).eval(), train, numbers, {})

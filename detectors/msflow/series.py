@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from data.pictures import Colours
 from detectors.columns import ChannelScores, Combination
@@ -23,11 +23,11 @@ from detectors.msflow.evidence import discount
 from detectors.msflow.model import Model
 from detectors.msflow.pieces import LineMaker, PyramidMaker, make_maker
 from detectors.msflow.pyramids import Pyramids, joined_channels, training_pyramids
-from detectors.msflow.training import Learnt, Place, drawn_beyond, learn_pyramid, origins
+from detectors.msflow.training import Learnt, Place, drawn_beyond, energies_without, learn_pyramid, origins
 from drawing.colours import normalisation
 from drawing.layouts import make_layout
 from drawing.steps import learnt_steps, refine, training_parts
-from models.densities.base import Density, Levels
+from models.densities.base import Levels
 from runs.rows import scale_row
 from runtime.errors import warn
 from settings.config import Config
@@ -66,6 +66,8 @@ class SeriesMSFlow(Model):
         self.strides = [scale * stride for scale in config.time_scales for stride in maker.strides]
         self.grid = math.lcm(*config.time_scales) * maker.strides[-1]
         self.reach = self._reach(maker)
+        # as many as torch has threads, which bring more to a channel each than all to small pieces of one
+        self.at_once = torch.get_num_threads() if device.type == "cpu" else 1
         # drawn so far beyond the ends, by whole cells
         self._whole = self.layout.window is None and not self.layout.cuttable  # one picture of any length
         self.beyond = 0 if self._whole else -(-BEYOND // self.grid) * self.grid
@@ -103,15 +105,17 @@ class SeriesMSFlow(Model):
                 found.append(self._learnt(channel, part, self._normalised(channel, part, d), d, scale).levels)
             return joined_channels(found, self.layout.cuttable)
 
-        def origins_at(number: int, level: int) -> Tensor:
+        @lru_cache(maxsize=1)  # asked for level by level
+        def origins_of(number: int) -> Levels:
             drawn, scale = parts_at(number)
-            maker = self.maker(STEP_SHARE)
-            found = [(self._measured(series[channel], d), self._place(channel, d, scale)) for channel, d in drawn]
-            return torch.cat([origins(maker, *pair, level) for pair in found])
+            places = [(self._measured(series[channel], d), self._place(channel, d, scale)) for channel, d in drawn]
+            found = [origins(self.maker(STEP_SHARE), *pair) for pair in places]
+            return [torch.cat(level) for level in zip(*found, strict=True)]
 
         pyramids = Pyramids(pyramid, self.drawings.total * len(config.time_scales))
         # what is trained cannot do without a part afterwards
-        self.density.fit(pyramids, config.seed, origins_at if self.density.trained is None else None)
+        told = None if self.density.trained is not None else lambda number, level: origins_of(number)[level]
+        self.density.fit(pyramids, config.seed, told)
         if self.density.trained is not None:
             batches = training_pyramids(
                 self.maker(STEP_SHARE), list(pyramids), config.batch_size, config.train_window, config.feature_noise
@@ -228,34 +232,14 @@ class SeriesMSFlow(Model):
             # what is drawn beyond an end belongs to the part there
             columns = maker.places(len(drawn))
             part_of = [np.searchsorted(stops, (c - self.beyond // scale) * scale, side="right") for c in columns]
-            energies = [torch.empty_like(level[:, 0]) for level in levels]
-            for place, (start, stop) in enumerate(parts):
-                rest = self.density.without(number + turn * self.drawings.total, *learnt.part(start, stop))
-                self._fill(maker, energies, rest, levels, [found == place for found in part_of])
+            left_out = [learnt.part(start, stop) for start, stop in parts]
+            energies = energies_without(
+                maker, self.density, number + turn * self.drawings.total, levels, part_of, left_out
+            )
             kept = [slice(0, levels[-1].shape[-1])]
             found = maker.to_series([[energy] for energy in energies], kept, len(drawn))
             rows.append(self._of_steps(found, scale, len(planes)))
         return np.concatenate(rows)
-
-    def _fill(
-        self,
-        maker: PyramidMaker,
-        energies: Levels,
-        density: Density | None,
-        levels: Levels,
-        places: list[NDArray[np.bool_]],
-    ) -> None:
-        """Set the energies of some places of a pyramid, by level, to those of a density of one channel; else to NaN."""
-        asked = [maker.chosen(level, chosen) for level, chosen in zip(levels, places, strict=True)]
-        if not len(asked[0]):  # no picture begins in this part
-            return
-        channels = torch.zeros(len(asked[0]), dtype=torch.int64, device=self.device)
-        if density is None:
-            found = [torch.full_like(level[:, 0], torch.nan) for level in asked]
-        else:
-            found = density(asked, channels, None, self.layout.rows_alike)
-        for energy, chosen, values in zip(energies, places, found, strict=True):
-            energy[chosen if maker.axis == 0 else (..., chosen)] = values
 
     def _of_steps(self, found: NDArray[np.float64], scale: int, num_steps: int) -> NDArray[np.float32]:
         """Energies of the columns of a drawing beyond both ends, by level, as those of the steps (levels, T)."""

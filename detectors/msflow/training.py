@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,8 @@ from torch import Tensor
 
 from detectors.msflow.pieces import PyramidMaker
 from drawing.steps import coarsen
-from models.densities.base import Levels, Part
+from models.densities.apart import Apart
+from models.densities.base import Density, LeftOut, Levels, Part
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Learnt:
     steps: list[NDArray[np.integer]]
     levels: Levels
 
-    def part(self, start: int, stop: int) -> tuple[Levels, Part]:
+    def part(self, start: int, stop: int) -> LeftOut:
         """What was learnt of the steps `start` to `stop`, exclusive, or of pictures that hold any of them."""
         beyond = self.maker.extent * self.place.scale
         part = Part(self.place.series, start - beyond, stop + beyond)
@@ -63,10 +65,44 @@ def learn_pyramid(
     return Learnt(maker, place, [steps for _, steps in places], levels)
 
 
-def origins(maker: PyramidMaker, measured: NDArray[np.bool_], place: Place, level: int) -> Tensor:
-    """Series and step of every picture or cell of a level of what `learn_pyramid` gives, (N, 2)."""
-    steps = torch.from_numpy(_places(maker, measured, place, 0)[level][1])
-    return torch.stack([torch.full_like(steps, place.series), steps], dim=1)
+def energies_without(
+    maker: PyramidMaker,
+    density: Density,
+    number: int,
+    levels: Levels,
+    part_of: Sequence[NDArray[np.integer]],
+    left_out: Sequence[LeftOut],
+) -> Levels:
+    """The energies of a pyramid by a density's channel `number`, every picture or cell as learnt without its part.
+
+    `part_of` (N,) by level are the numbers of the parts among those `left_out`. NaN where a density cannot do without.
+    """
+    alike = maker.layout.rows_alike
+    apart = [[torch.from_numpy(of == p).to(levels[0].device) for p in range(len(left_out))] for of in part_of]
+    if maker.axis:  # the cells of a line are few: all parts at once
+        rest = density.without(number, left_out)
+        if rest is None:
+            return [torch.full_like(level[:, 0], torch.nan) for level in levels]
+        cells = [Apart.of(chosen) for chosen in apart]
+        numbers = torch.arange(len(left_out), device=levels[0].device)
+        found = rest([c.pictures(level) for c, level in zip(cells, levels, strict=True)], numbers, None, alike)
+        return [c.line(energy, level.shape[-1]) for c, energy, level in zip(cells, found, levels, strict=True)]
+    energies = [torch.full_like(level[:, 0], torch.nan) for level in levels]
+    for place, one in enumerate(left_out):
+        chosen = [of_level[place] for of_level in apart]
+        asked = [level[held] for level, held in zip(levels, chosen, strict=True)]
+        rest = density.without(number, [one]) if len(asked[0]) else None  # else no picture begins in this part
+        if rest is not None:
+            numbers = torch.zeros(len(asked[0]), dtype=torch.int64, device=levels[0].device)
+            for energy, held, values in zip(energies, chosen, rest(asked, numbers, None, alike), strict=True):
+                energy[held] = values
+    return energies
+
+
+def origins(maker: PyramidMaker, measured: NDArray[np.bool_], place: Place) -> list[Tensor]:
+    """Series and step of every picture or cell of what `learn_pyramid` gives, by level (N, 2)."""
+    of_level = [torch.from_numpy(steps) for _, steps in _places(maker, measured, place, 0)]
+    return [torch.stack([torch.full_like(steps, place.series), steps], dim=1) for steps in of_level]
 
 
 def _places(

@@ -61,6 +61,9 @@ class Part:
         return (series == self.series) & (step >= self.start) & (step < self.stop)
 
 
+LeftOut = tuple[Levels, Part]  # of the training of a channel: features, level l (N, C_l, H_l, W_l), and whose they are
+
+
 class Density(nn.Module):
     """Likely features per channel. `reach`: cells on either side that an energy depends on."""
 
@@ -85,8 +88,8 @@ class Density(nn.Module):
         and step each picture comes, or each cell of a line, (N, 2), for what is to be left out later.
         """
 
-    def without(self, channel: int, levels: Levels, part: Part) -> Density | None:
-        """A density of this one channel, as learnt without a part of the training whose features are `levels`.
+    def without(self, channel: int, left_out: Sequence[LeftOut]) -> Density | None:
+        """A density of this one channel, as learnt without each of some parts: its own channels, by number, are they.
 
         None where that would take another training. What nothing would be left of stays as it is.
         """

@@ -8,9 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.densities.base import TINY, USUAL_ENERGY, Density, DensityShape, Levels, Origins, Part
+from models.densities.apart import Apart
+from models.densities.base import TINY, USUAL_ENERGY, Density, DensityShape, LeftOut, Levels, Origins, Part
 from models.densities.gaussian import gaussian
 from models.densities.memory import memory
+from runtime.progress import progress_bar
 
 PARTS = 5  # of a series, each of which is held out in turn
 
@@ -35,29 +37,29 @@ class Calibrated(Density):
         origins = origins or _counted(pyramids)
         for density in self.densities:
             density.fit(pyramids, seed, origins)
-        means = [self._held_out(n, levels, origins) for n, levels in enumerate(pyramids)]
+        means = []
+        with progress_bar(len(pyramids), desc="Usual energies", unit="drawing") as bar:
+            for number, levels in enumerate(pyramids):
+                means.append(self._held_out(number, levels, origins))
+                bar.update()
         usual = torch.stack(means).nanmedian(dim=0).values
         self.usual.copy_(torch.where(usual.isfinite() & (usual > TINY), usual, self.usual))
 
     def _held_out(self, channel: int, levels: Sequence[Tensor], origins: Origins) -> Tensor:
         """The mean energy of each density and level over the parts of a channel's training, each left out in turn."""
         total, count = torch.zeros(self.usual.shape), torch.zeros(self.usual.shape)
-        of_level = [origins(channel, level) for level in range(len(levels))]
-        for part in _parts(of_level[0]):
-            chosen = [_at(x, part.holds(found)) for x, found in zip(levels, of_level, strict=True)]
-            if not all(x.numel() for x in chosen):
-                continue
-            numbers = torch.zeros(len(chosen[0]), dtype=torch.int64, device=chosen[0].device)
+        for asked, numbers, inside, left_out in _folds(levels, [origins(channel, n) for n in range(len(levels))]):
             for n, density in enumerate(self.densities):
-                rest = density.without(channel, chosen, part)
-                for level, energy in enumerate(rest(chosen, numbers) if rest is not None else ()):
-                    total[n, level] += energy.sum().item()
-                    count[n, level] += energy.numel()
+                rest = density.without(channel, left_out)
+                for level, energy in enumerate(rest(asked, numbers) if rest is not None else ()):
+                    counted = energy if inside is None else energy.movedim(1, -1)[inside[level]]
+                    total[n, level] += counted.sum().item()
+                    count[n, level] += counted.numel()
         return total / count  # NaN where nothing could be held out
 
-    def without(self, channel: int, levels: Levels, part: Part) -> Calibrated | None:
-        """All without a part of the training, in the same units."""
-        rests = [density.without(channel, levels, part) for density in self.densities]
+    def without(self, channel: int, left_out: Sequence[LeftOut]) -> Calibrated | None:
+        """All without each of some parts of the training, in the same units."""
+        rests = [density.without(channel, left_out) for density in self.densities]
         if any(rest is None for rest in rests):
             return None
         found = Calibrated([rest for rest in rests if rest is not None], self.usual.shape[1]).to(self.usual.device)
@@ -97,10 +99,25 @@ def _length(level: Tensor) -> int:
     return level.shape[-1] if len(level) == 1 else len(level)
 
 
-def _at(level: Tensor, chosen: Tensor) -> Tensor:
-    """Some of the pictures of a level, or of the cells of a line."""
-    chosen = chosen.to(level.device)
-    return level[..., chosen] if len(chosen) == level.shape[-1] and len(level) == 1 else level[chosen]
+def _folds(
+    levels: Sequence[Tensor], origins: Sequence[Tensor]
+) -> Iterator[tuple[Levels, Tensor, list[Tensor] | None, list[LeftOut]]]:
+    """What is left out of a channel's training at a time: all parts of a line, one part of pictures, which are many.
+
+    The features (B, C_l, H_l, W_l) to ask about, the number (B,) of the part that each picture is to be seen without,
+    which columns (B, W_l) of them count, by level, None for all; and the parts. `origins` (N, 2) by level.
+    """
+    parts = [(part, [part.holds(found).to(levels[0].device) for found in origins]) for part in _parts(origins[0])]
+    parts = [(part, chosen) for part, chosen in parts if all(held.any() for held in chosen)]
+    if len(levels[0]) == 1 and len(origins[0]) == levels[0].shape[-1] and parts:
+        apart = [Apart.of(chosen) for chosen in zip(*(chosen for _, chosen in parts), strict=True)]
+        asked = [each.pictures(level) for each, level in zip(apart, levels, strict=True)]
+        left_out = [([x[..., held] for x, held in zip(levels, chosen, strict=True)], part) for part, chosen in parts]
+        yield asked, torch.arange(len(parts), device=asked[0].device), [each.inside for each in apart], left_out
+        return
+    for part, chosen in parts:
+        asked = [level[held] for level, held in zip(levels, chosen, strict=True)]
+        yield asked, torch.zeros(len(asked[0]), dtype=torch.int64, device=asked[0].device), None, [(asked, part)]
 
 
 def _parts(origins: Tensor) -> Iterator[Part]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from models.checkpoints import load_parts
-from models.densities.base import TINY, Batch, Density, Levels, Origins, Part, Spread, places
+from models.densities.base import TINY, Batch, Density, LeftOut, Levels, Origins, Part, Spread, places
 from models.densities.memory import Memory, origins_of
 
 
@@ -48,17 +48,20 @@ class Fleet(Memory):
             self.keep(level, 0, features[order.to(features.device)], found[order])
             setattr(self, f"unit_{level}", spreads[level].unit())
 
-    def without_part(self, part: Part) -> Fleet:
-        """The fleet without what comes from a part of the training of one of its channels."""
+    def without(self, parts: list[Part]) -> Fleet:
+        """The fleet without what comes from each of some parts of the training of its channels."""
         rest = Fleet(self.num_features, self.size, self.offset)
-        rest.keep_without(self, 0, part)
+        rest.keep_without(self, 0, parts)
         return rest
 
-    def temper(self, energies: Levels, levels: Levels) -> Levels:
-        """Energies (B, H_l, W_l) of a pooled pyramid (B, C_l, H_l, W_l), tempered."""
+    def temper(self, energies: Levels, levels: Levels, channels: Tensor | None = None) -> Levels:
+        """Energies (B, H_l, W_l) of a pooled pyramid (B, C_l, H_l, W_l), tempered.
+
+        `channels` (B,) count where parts are left out: they are their numbers.
+        """
         tempered = []
         for level, (energy, features) in enumerate(zip(energies, levels, strict=True)):
-            known = self.distances(level, features, 0) + self.offset
+            known = self.distances(level, features, 0, channels) + self.offset
             tempered.append(energy * known / (energy + known).clamp_min(TINY))
         return tempered
 
@@ -82,10 +85,10 @@ class Tempered(Density):
         self.density.fit(pyramids, seed, origins)
         self.fleet.fit(pyramids, seed, origins)
 
-    def without(self, channel: int, levels: Levels, part: Part) -> Tempered | None:
-        """Both without a part of the training."""
-        rest = self.density.without(channel, levels, part)
-        return None if rest is None else Tempered(rest, self.fleet.without_part(part))
+    def without(self, channel: int, left_out: Sequence[LeftOut]) -> Tempered | None:
+        """Both without each of some parts of the training."""
+        rest = self.density.without(channel, left_out)
+        return None if rest is None else Tempered(rest, self.fleet.without([part for _, part in left_out]))
 
     def prepared(self, levels: Levels, channels: Tensor) -> Levels:
         """Features as the density's loss wants them."""
@@ -99,7 +102,7 @@ class Tempered(Density):
         self, levels: Levels, channels: Tensor, offsets: Levels | None = None, rows_alike: bool = False
     ) -> Levels:
         """Pooled pyramid (B, C_l, H_l, W_l) of channels (B,) -> energies (B, H_l, W_l)."""
-        return self.fleet.temper(self.density(levels, channels, offsets, rows_alike), levels)
+        return self.fleet.temper(self.density(levels, channels, offsets, rows_alike), levels, channels)
 
     def state(self) -> dict[str, Any]:
         """Both."""

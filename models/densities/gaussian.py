@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.densities.base import Density, DensityShape, Levels, Origins, Part, Spread, places
+from models.densities.base import Density, DensityShape, LeftOut, Levels, Origins, Spread, places
 
 
 class GaussianDensity(Density):
@@ -40,26 +40,27 @@ class GaussianDensity(Density):
             self.get_buffer(f"floor_{level}").copy_(floor)
             self.get_buffer(f"variance_{level}").add_(floor)
 
-    def without(self, channel: int, levels: Levels, part: Part) -> "GaussianDensity":
-        """The Gaussian of a channel without some of its training features; the floor stays.
+    def without(self, channel: int, left_out: Sequence[LeftOut]) -> "GaussianDensity":
+        """The Gaussians of a channel without each of some parts of its training; the floor stays.
 
         Mean and variance of the others follow from those of all and of the features left out (Chan et al., see Spread).
         """
-        rest = GaussianDensity(1, [level.shape[1] for level in levels], self.floor).to(levels[0].device)
-        for level, left_out in enumerate(levels):
-            features = places(left_out).double()
+        features = [self.get_buffer(f"mean_{level}").shape[1] for level in self._levels]
+        rest = GaussianDensity(len(left_out), features, self.floor).to(self.mean_0.device)
+        for level in self._levels:
             count, floor = self.get_buffer(f"count_{level}")[channel].double(), self.get_buffer(f"floor_{level}")
             mean, variance = (self.get_buffer(f"{name}_{level}")[channel].double() for name in ("mean", "variance"))
-            kept = count - len(features)
-            if len(features) and kept >= 1:
-                total = count * (variance - floor.double())
-                shift = features.mean(dim=0) - mean
-                mean = mean - shift * len(features) / kept
-                squares = features.var(dim=0, correction=0) * len(features)
-                total = total - squares - shift.square() * count * len(features) / kept
-                variance = (total / kept).clamp_min(0) + floor.double()
-            for name, value in (("mean", mean), ("variance", variance)):
-                rest.get_buffer(f"{name}_{level}")[0] = value.float()
+            parts = [places(levels[level]).double() for levels, _ in left_out]
+            number = torch.tensor([[len(part)] for part in parts], device=mean.device)  # as column (P, 1)
+            kept = count - number
+            means = torch.stack([part.sum(dim=0) for part in parts]) / number.clamp_min(1)
+            squares = torch.stack([(part - m).square().sum(dim=0) for part, m in zip(parts, means, strict=True)])
+            shift = means - mean
+            total = count * (variance - floor.double()) - squares - shift.square() * count * number / kept
+            known = (number > 0) & (kept >= 1)
+            of_rest = mean - shift * number / kept, (total / kept).clamp_min(0) + floor.double()
+            for name, value, whole in zip(("mean", "variance"), of_rest, (mean, variance), strict=True):
+                setattr(rest, f"{name}_{level}", torch.where(known, value, whole).float())
         return rest
 
     def standardised(self, levels: Levels, channels: Tensor) -> Levels:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.densities.base import Density, DensityShape, Levels, Origins, Part, Spread, places
+from models.densities.base import Density, DensityShape, LeftOut, Levels, Origins, Part, Spread, places
 from models.densities.coreset import greedy_coreset
 
 AT_ONCE = 512  # features whose distances are computed at once
@@ -22,6 +22,7 @@ class Memory(Density):
     def __init__(self, num_banks: int, num_features: list[int], size: int, greedy: bool = False) -> None:
         super().__init__()
         self.num_banks, self.num_features, self.size, self.greedy = num_banks, num_features, size, greedy
+        self.left_out: list[Part] = []
         for level, features in enumerate(num_features):
             self.register_buffer(f"unit_{level}", torch.ones(()))
             for bank in range(num_banks):
@@ -33,29 +34,45 @@ class Memory(Density):
         setattr(self, f"bank_{level}_{bank}", features)
         setattr(self, f"origin_{level}_{bank}", origins.to(features.device))
 
-    def keep_without(self, other: "Memory", other_bank: int, part: Part) -> None:
-        """Fill the first bank of every level with what another's holds, less what comes from a part of the training."""
+    def keep_without(self, other: "Memory", other_bank: int, parts: list[Part]) -> None:
+        """Look at a bank of another as if it did not hold what comes from a part of the training, one for each picture.
+
+        The features are those of the other: to copy all but a few takes longer than to compare with them in vain.
+        """
+        self.left_out = parts
         for level in range(len(self.num_features)):
-            features, origins = (other.get_buffer(f"{name}_{level}_{other_bank}") for name in ("bank", "origin"))
-            kept = ~part.holds(origins)
-            chosen = kept if kept.any() else slice(None)
-            self.keep(level, 0, features[chosen], origins[chosen])
+            self.keep(level, 0, *(other.get_buffer(f"{name}_{level}_{other_bank}") for name in ("bank", "origin")))
             setattr(self, f"unit_{level}", other.get_buffer(f"unit_{level}"))
 
     def chosen(self, count: int, seed: int) -> Tensor:
         """Which of `count` features are kept, chosen by `seed`."""
         return torch.randperm(count, generator=torch.Generator().manual_seed(seed))[: self.size]
 
-    def distances(self, level: int, features: Tensor, bank: int) -> Tensor:
-        """1/2 of the mean squared distance per feature to the nearest one kept: (B, C, H, W) -> (B, H, W), in units."""
+    def distances(self, level: int, features: Tensor, bank: int, parts: Tensor | None = None) -> Tensor:
+        """1/2 of the mean squared distance per feature to the nearest one kept: (B, C, H, W) -> (B, H, W), in units.
+
+        Where parts of the training are left out, `parts` (B,) are their numbers.
+        """
         asked, kept = places(features), self.get_buffer(f"bank_{level}_{bank}")
+        batch, planes, height, width = features.shape
         # |a - b|^2 = |a|^2 - 2 a b + |b|^2, some at a time: without roots, and within the processor's cache
         squares = kept.square().sum(dim=1)
         some_at_a_time = (asked,) if torch.compiler.is_exporting() else asked.split(AT_ONCE)
-        parts = [torch.addmm(squares, some, kept.T, alpha=-2).amin(dim=1) for some in some_at_a_time]
-        nearest = (torch.cat(parts) + asked.square().sum(dim=1)).clamp_min(0)
-        batch, planes, height, width = features.shape
+        beside = [squares] * len(some_at_a_time)
+        if self.left_out and parts is not None:
+            without = self._without(squares, self.get_buffer(f"origin_{level}_{bank}"))
+            beside = [without[some] for some in parts.repeat_interleave(height * width).split(AT_ONCE)]
+        parts_found = [
+            torch.addmm(added, some, kept.T, alpha=-2).amin(dim=1)
+            for added, some in zip(beside, some_at_a_time, strict=True)
+        ]
+        nearest = (torch.cat(parts_found) + asked.square().sum(dim=1)).clamp_min(0)
         return (0.5 * nearest / self.get_buffer(f"unit_{level}") / planes).reshape(batch, height, width)
+
+    def _without(self, squares: Tensor, origins: Tensor) -> Tensor:
+        """What is added to the products with the features of a bank, (P, N): infinite where a part is left out."""
+        held = torch.stack([part.holds(origins) for part in self.left_out])
+        return torch.where(held & ~held.all(dim=1, keepdim=True), torch.inf, squares)
 
 
 class MemoryDensity(Memory):
@@ -73,10 +90,10 @@ class MemoryDensity(Memory):
         for level, spread in spreads.items():
             setattr(self, f"unit_{level}", spread.unit())
 
-    def without(self, channel: int, levels: Levels, part: Part) -> "MemoryDensity":
-        """The memory of a channel without what comes from a part of its training."""
+    def without(self, channel: int, left_out: Sequence[LeftOut]) -> "MemoryDensity":
+        """The memory of a channel without what comes from each of some parts of its training."""
         rest = MemoryDensity(1, self.num_features, self.size)
-        rest.keep_without(self, channel, part)
+        rest.keep_without(self, channel, [part for _, part in left_out])
         return rest
 
     def forward(
@@ -87,7 +104,7 @@ class MemoryDensity(Memory):
 
     def _of_channels(self, level: int, features: Tensor, channels: Tensor) -> Tensor:
         if self.num_banks == 1:
-            return self.distances(level, features, 0)
+            return self.distances(level, features, 0, channels)
         pairs = zip(features.split(1), channels, strict=True)
         return torch.cat([self.distances(level, x, int(channel)) for x, channel in pairs])
 
