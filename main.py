@@ -111,8 +111,10 @@ def _run_all(config: Config, owning: ExitStack) -> None:
     from detectors.scoring import test
     from runs.folder import config_of, run_folder
     from runs.scores import ScoredRun
+    from runtime.collector import leave_alone_what_is_there
     from train import train
 
+    leave_alone_what_is_there()
     results, scored = {}, []
     for task in tasks:
         settings = config_of(config, task)

@@ -23,6 +23,7 @@ from evaluation.pictures import (
     write_verdicts,
 )
 from metrics.ranking import auroc, average_precision, precision_points, roc_points
+from metrics.ranks import ranks_of
 from report.data import Curve
 from report.overlays import heat_of, overlay
 from report.pictures import MOST, KindTable, PictureReport, PictureView, thumbnail_size, write_picture_report
@@ -222,8 +223,8 @@ def _report(judged: JudgedClass, facts: dict[str, Any]) -> PictureReport:
         pictures=views,
         left_out=len(verdicts) - len(views),
         kinds=KindTable("Kinds of defects", "By the folder they lie in.", KIND_COLUMNS, kinds),
-        roc=[Curve("scores", *roc_points(labels, scores), metrics["detection"])] if both else [],
-        pr=[Curve("scores", *precision_points(labels, scores), metrics["average precision"])] if both else [],
+        roc=[Curve("scores", *roc_points(ranks_of(labels, scores)), metrics["detection"])] if both else [],
+        pr=[Curve("scores", *precision_points(ranks_of(labels, scores)), metrics["average precision"])] if both else [],
         prevalence=float(labels.mean()) if both else None,
         warnings=warnings,
         notes=DEFINITIONS,

@@ -76,11 +76,11 @@ def draw_heat_map(scores: ScoreFiles, index: int, task: SeriesTask, rank: int, c
     figure = Figure(figsize=(WIDTH, height))  # without a layout engine, which takes as long as all the rest
     size = (PANEL_WIDTH / WIDTH, VALUE_HEIGHT / height)
     above = figure.add_axes((LEFT / WIDTH, 1 - (TOP + VALUE_HEIGHT) / height, *size))
-    below = figure.add_axes((LEFT / WIDTH, BOTTOM / height, size[0], map_height / height), sharex=above)
+    below = figure.add_axes((LEFT / WIDTH, BOTTOM / height, size[0], map_height / height))
     bar = figure.add_axes((1 - RIGHT / WIDTH, BOTTOM / height, BAR_WIDTH / WIDTH, map_height / height))
     kept = decimate(values, 2 * PIXELS)
     above.plot(kept, values[kept], color="#0b3954", linewidth=0.8)
-    above.tick_params(labelbottom=False)
+    above.xaxis.set_visible(False)  # that of the map below is its
     intervals = task.labels.intervals(channel) or []
     for number, (start, end) in enumerate(intervals):
         label = "labelled anomaly" if number == 0 else None
@@ -103,7 +103,8 @@ def draw_heat_map(scores: ScoreFiles, index: int, task: SeriesTask, rank: int, c
     below.set_yticks(range(len(scores.rows)), [_plain(row) for row in scores.rows], fontsize=7.5)
     if not scores.rows:
         below.set_ylabel("score map")
-    below.set_xlim(-0.5, len(values) - 0.5)
+    for axes in (above, below):
+        axes.set_xlim(-0.5, len(values) - 0.5)
     _mark_times(below, task.source.times(channel, "test"))
     figure.colorbar(image, cax=bar, label="anomaly score")
     return figure

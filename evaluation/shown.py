@@ -13,6 +13,7 @@ from evaluation.judge import PARTS, POOLED, Labelled, Result, labelled_channels
 from evaluation.results import Evaluation, judged_by, told
 from evaluation.thresholds import squared
 from metrics.ranking import precision_points, roc_points
+from metrics.ranks import ranks_of
 from metrics.table import columns
 from report import (
     ALARM_RATE,
@@ -43,13 +44,14 @@ def report_of(evaluation: Evaluation, task: SeriesTask, config: Config) -> Repor
     both_classes = labelled and model.parts[POOLED]["roc_auc"] is not None
     text, is_good = evaluation.verdict
     shown = _most_anomalous(evaluation.scored)
+    roc, pr = _curves(evaluation) if both_classes else ([], [])
     return Report(
         title=f"{task.class_name}: anomalies in {count(len(evaluation.model.channels), 'channel')}",
         verdict=text,
         verdict_is_good=is_good,
         headline=_headline(evaluation.results) if labelled else None,
-        roc=_curves(evaluation, "roc_auc") if both_classes else [],
-        pr=_curves(evaluation, "average_precision") if both_classes else [],
+        roc=roc,
+        pr=pr,
         prevalence=_prevalence(evaluation.labels),
         channels=[_channel(evaluation, task, number, config) for number in shown],
         left_out=len(evaluation.scored) - len(shown),
@@ -117,16 +119,18 @@ def _headline(results: list[Result]) -> Table:
     return Table(heads, rows, groups, ranked=tuple(range(1, len(heads))), highlight=0)
 
 
-def _curves(evaluation: Evaluation, metric: str) -> list[Curve]:
+def _curves(evaluation: Evaluation) -> tuple[list[Curve], list[Curve]]:
+    """The ROC curves, and those of precision, of all scorings."""
     known = labelled_channels(evaluation.labels)
     measured = {number: np.isfinite(evaluation.model.test[number]) for number in known}
     labels = np.concatenate([evaluation.labels[number][measured[number]] for number in known])
-    curves = []
+    roc, pr = [], []
     for result, scoring in zip(evaluation.results, evaluation.scorings, strict=True):
         scores = np.concatenate([scoring.test[number][measured[number]] for number in known])
-        x, y = roc_points(labels, scores) if metric == "roc_auc" else precision_points(labels, scores)
-        curves.append(Curve(result.name, x, y, result.parts[POOLED][metric]))
-    return curves
+        ranks, reached = ranks_of(labels, scores), result.parts[POOLED]
+        roc.append(Curve(result.name, *roc_points(ranks), reached["roc_auc"]))
+        pr.append(Curve(result.name, *precision_points(ranks), reached["average_precision"]))
+    return roc, pr
 
 
 def _channel(evaluation: Evaluation, task: SeriesTask, number: int, config: Config) -> ChannelView:

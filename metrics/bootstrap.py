@@ -10,8 +10,9 @@ from scipy.sparse import csr_array
 from metrics.events import channel_bounds
 from metrics.ranking import one_class
 
-SLICE, BLOCK = 512, 32  # thresholds at a time: the first bounds the memory, the second fits the cache of a processor
-MOST_EXACT = 2**24  # whole numbers up to here are exact in float32, in which sums take half the time
+SLICE, BLOCK = 512, 16  # thresholds at a time: the first bounds the memory, the second fits the cache of a processor
+MOST_EXACT = 2**24  # whole numbers up to here are exact in float32, in which all takes half the time
+MANY = 2048  # summands, of which the rounding to float32 leaves eight digits of the sum
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,8 @@ def resampled_metrics(
     reached = np.append(thresholds, np.nan)[len(thresholds) - 1 - first]
     lost = _pairs(gain, predicted - gain, count(~anomalous & (reached == scores)))
     exact = np.max(num_positive + num_negative, initial=0) < MOST_EXACT
-    precision_sum = _precision_sum(gain, predicted, by_channel.astype(np.float32 if exact else np.float64))
+    kind = np.float32 if exact and len(thresholds) >= MANY else np.float64
+    precision_sum = _precision_sum(gain, predicted, by_channel.astype(kind))
 
     defined = (num_positive > 0) & (num_negative > 0)
     aurocs, precisions = np.full((2, by_channel.shape[1]), np.nan)
@@ -162,11 +164,11 @@ def _pairs(gain: csr_array, false: csr_array, level: csr_array) -> NDArray[np.fl
 def _precision_sum(gain: csr_array, predicted: csr_array, weights: NDArray[np.floating]) -> NDArray[np.float64]:
     """Sum of g t / (t + f) over the thresholds, (R,), from the labelled and all steps that reach each first, (K, C).
 
-    Weights (C, R), whose type must hold all sums exactly. Cumulated sums are products with a triangle of ones, which
-    takes a third of the time of np.cumsum.
+    Weights (C, R), whose type must hold all sums exactly; quotients are rounded to it. Cumulated sums are products with
+    a triangle of ones, a third of the time of np.cumsum.
     """
     total = np.zeros(weights.shape[1])
-    found, reached = np.zeros_like(weights, shape=(2, 1, weights.shape[1]))
+    found, reached = np.zeros((2, weights.shape[1]), dtype=weights.dtype)
     triangle = np.tri(BLOCK, dtype=weights.dtype)
     gain, predicted = gain.astype(weights.dtype), predicted.astype(weights.dtype)
     for begin in range(0, gain.shape[0], SLICE):
@@ -174,8 +176,12 @@ def _precision_sum(gain: csr_array, predicted: csr_array, weights: NDArray[np.fl
         for first in range(0, len(new_found), BLOCK):
             part = slice(first, first + BLOCK)
             ones = triangle[: len(new_found[part]), : len(new_found[part])]
-            found, reached = found[-1] + ones @ new_found[part], reached[-1] + ones @ new_reached[part]
+            precision, predicted_so_far = ones @ new_found[part], ones @ new_reached[part]
+            precision += found
+            predicted_so_far += reached
+            found, reached = precision[-1].copy(), predicted_so_far[-1].copy()
             # a threshold none of whose channels was taken may predict nothing; it also gains nothing
-            precision = np.divide(found, np.maximum(reached, 1), dtype=np.float64)
-            total += np.einsum("kr,kr->r", new_found[part], precision)
+            precision /= np.maximum(predicted_so_far, 1, out=predicted_so_far)
+            precision *= new_found[part]
+            total += precision.sum(axis=0, dtype=np.float64)
     return total

@@ -58,17 +58,19 @@ def volume_under_surface(
     first = _first_corners(anomalous, intervals, reached, curve.corner)
     gaps = np.where(channels[1:] == channels[:-1], intervals[1:, 0] - intervals[:-1, 1], np.inf)
 
-    knots = np.union1d(np.append(0, buffers.corner), first)  # buffer weight and E change at few of the corners
+    # buffer weight and E change at few of the corners; and near the end the TPR may reach 1
+    heaviest = float(buffers.weights(np.array([max_window])).sum())
+    knots = np.union1d(np.append(curve.near_the_end(heaviest), np.append(0, buffers.corner)), first)
     first, buffer_knots = np.searchsorted(knots, first), np.searchsorted(knots, buffers.corner)
-    last_knot = np.searchsorted(knots, np.arange(len(curve.found)), side="right") - 1
+    pieces = _Pieces(curve, knots)
 
     areas = np.empty((max_window + 1, 2))
-    size = max(CELLS // max(len(curve.found), len(buffers.distances)), 1)
+    size = max(CELLS // max(len(knots), len(buffers.distances)), 1)
     for begin in range(0, max_window + 1, size):
         windows = np.arange(begin, min(begin + size, max_window + 1))
         existence = _existence(first, gaps, windows // 2, len(knots))
         weight = np.cumsum(_row_sums(buffer_knots, buffers.weights(windows), len(knots)), axis=1)
-        areas[windows] = curve.areas(weight.take(last_knot, axis=1), existence.take(last_knot, axis=1))
+        areas[windows] = pieces.areas(weight, existence)
     return RangeMetrics(*map(float, areas[-1]), *map(float, areas.mean(axis=0)))
 
 
@@ -114,17 +116,53 @@ class _Curve:
         self.found = np.append(0, ranks.found[is_corner])
         self.num_steps = len(anomalous)
 
+    def near_the_end(self, heaviest: float) -> NDArray[np.int64]:
+        """Corners at which so heavy a buffer can bring F + B beyond P'."""
+        return np.flatnonzero(self.found + heaviest / 2 > self.found[-1])
+
+
+class _Pieces:
+    """Runs of corners, one from each of some `knots` to the next, between which buffer weight and E do not change.
+
+    With F labelled and N predicted steps at a corner and A above it, B, E, P' and T - P' of the run, the sums over the
+    corners after its first are, as long as F + B is no more than P',
+
+        ROC: E / P' (T - P') * (sum of F- d(N - F) + B sum of d(N - F) + 1/2 sum of dF (N - A - dF)),
+        PR:  E / P' * (sum of F dF / N + B sum of dF / N),
+
+    F- being the one before and d the change. None of these sums depends on the window.
+    """
+
+    def __init__(self, curve: _Curve, knots: NDArray[np.int64]) -> None:
+        found, predicted, above = curve.found.astype(float), curve.predicted, curve.predicted_above
+        gain, false = np.diff(found), np.diff(predicted - found)
+        shares = gain / np.maximum(predicted[1:], 1)
+        steps = (found[:-1] * false, false, gain * (predicted[1:] - above[1:] - gain) / 2, found[1:] * shares, shares)
+        sums = np.cumsum(np.pad(np.stack(steps), ((0, 0), (1, 0))), axis=1)
+        last = np.append(knots[1:] - 1, len(found) - 1)
+        self.roc, self.false, ties, self.pr, self.shares = sums[:, last] - sums[:, knots]
+        self.roc += ties
+        self.found, self.predicted = (np.stack([x[knots], x[last]]) for x in (found, predicted))  # first, last (2, K)
+        self.above, self.num_labelled, self.num_steps = above[knots], found[-1], curve.num_steps
+
     def areas(self, buffer_weight: NDArray, existence: NDArray) -> NDArray[np.float64]:
-        """ROC and PR area of windows, (W, 2), from their buffer weight and E by corner, (W, K) each."""
-        true = self.found + buffer_weight
-        positives = self.found[-1] + buffer_weight / 2
+        """ROC and PR area of windows, (W, 2), from their buffer weight and E by knot, (W, K) each."""
+        positives = self.num_labelled + buffer_weight / 2
         negatives = self.num_steps - positives
-        tpr = np.minimum(true / positives, 1) * existence
-        fpr = (self.predicted - true) / negatives
-        fpr_above = (self.predicted_above[1:] - true[:, :-1]) / negatives[:, :-1]
-        gain = np.diff(tpr)
-        roc = np.vecdot(tpr[:, :-1], np.diff(fpr)) + np.vecdot(gain, fpr[:, 1:] - fpr_above) / 2 + (1 - fpr[:, -1])
-        return np.column_stack([roc, np.vecdot(gain, true[:, 1:] / self.predicted[1:])])
+        first, last = (found + buffer_weight for found in self.found)
+        of_first, of_last = (np.minimum(true / positives, 1) * existence for true in (first, last))
+        fpr, fpr_last = (
+            (predicted - true) / negatives for predicted, true in zip(self.predicted, (first, last), strict=True)
+        )
+        within = existence / positives
+        roc = np.vecdot(within / negatives, self.roc + buffer_weight * self.false)
+        pr = np.vecdot(within, self.pr + buffer_weight * self.shares)
+        # from the last corner of a run to the first of the next
+        gain, fpr = of_first[:, 1:] - of_last[:, :-1], fpr[:, 1:]
+        fpr_above = (self.above[1:] - last[:, :-1]) / negatives[:, :-1]
+        roc += np.vecdot(of_last[:, :-1], fpr - fpr_last[:, :-1]) + np.vecdot(gain, fpr - fpr_above) / 2
+        pr += np.vecdot(gain, first[:, 1:] / self.predicted[0, 1:])
+        return np.column_stack([roc + (1 - fpr_last[:, -1]), pr])
 
 
 class _Buffers:

@@ -59,16 +59,14 @@ def _best_f1(ranks: Ranks) -> tuple[float, float] | None:
     return float(f1[best]), float(ranks.thresholds[best])
 
 
-def roc_points(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def roc_points(ranks: Ranks) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """False and true positive rate at every threshold, from (0, 0) to (1, 1); labels of both classes."""
-    ranks = ranks_of(labels, scores)
     false = (ranks.predicted - ranks.found) / ranks.num_normal
     return np.append(0.0, false), np.append(0.0, ranks.found / ranks.num_labelled)
 
 
-def precision_points(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def precision_points(ranks: Ranks) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Recall and precision at every threshold, from (0, 1) on; labels of both classes."""
-    ranks = ranks_of(labels, scores)
     return np.append(0.0, ranks.found / ranks.num_labelled), np.append(1.0, ranks.found / ranks.predicted)
 
 

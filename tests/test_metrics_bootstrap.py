@@ -44,8 +44,21 @@ def test_series_too_long_for_float32_are_summed_in_float64() -> None:
     weights = np.random.default_rng(0).integers(1, 4, size=(10, 3))
     expected = resampled_metrics(labels, scores, lengths, weights)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bootstrap, "MANY", 0)
+        rounded = resampled_metrics(labels, scores, lengths, weights)
         patch.setattr(bootstrap, "MOST_EXACT", 100)
         np.testing.assert_allclose(resampled_metrics(labels, scores, lengths, weights), expected, rtol=1e-12)
+    assert np.abs(rounded[1] - expected[1]).max() > 1e-12
+
+
+def test_of_many_thresholds_float32_leaves_eight_digits() -> None:
+    rng = np.random.default_rng(0)
+    labels, scores, lengths = rng.random(20_000) < 0.3, rng.normal(size=20_000), [4000] * 5
+    weights = rng.integers(0, 4, size=(20, 5))
+    found = resampled_metrics(labels, scores, lengths, weights)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bootstrap, "MANY", 10**9)
+        np.testing.assert_allclose(found, resampled_metrics(labels, scores, lengths, weights), rtol=1e-8)
 
 
 def three_channels() -> tuple[np.ndarray, np.ndarray, list[int]]:

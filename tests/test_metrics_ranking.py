@@ -9,6 +9,7 @@ from sklearn.metrics import average_precision_score, f1_score, precision_recall_
 
 from metrics.ranking import auroc, average_precision, best_f1, point_adjusted_best_f1, precision_points, roc_points
 from metrics.ranks import ranks_of
+from metrics.ranks import ranks_of
 
 
 @unhurried
@@ -26,9 +27,9 @@ def test_areas_equal_sklearn_and_the_definitions(sample: tuple) -> None:
 def test_points_of_both_curves_equal_sklearns(sample: tuple) -> None:
     labels, scores, _ = sample
     fpr, tpr, _ = roc_curve(labels, scores, drop_intermediate=False)
-    np.testing.assert_allclose(roc_points(labels, scores), (fpr, tpr), atol=1e-14)
+    np.testing.assert_allclose(roc_points(ranks_of(labels, scores)), (fpr, tpr), atol=1e-14)
     precision, recall, _ = precision_recall_curve(labels, scores)
-    np.testing.assert_allclose(precision_points(labels, scores), (recall[::-1], precision[::-1]), atol=1e-14)
+    np.testing.assert_allclose(precision_points(ranks_of(labels, scores)), (recall[::-1], precision[::-1]), atol=1e-14)
 
 
 @unhurried
