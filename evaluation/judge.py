@@ -125,18 +125,21 @@ def judge(scoring: Scoring, labels: Labelled, policy: Policy, options: Options) 
         own = options.of([number for number, _ in places])
         return Steps(pooled(labels), scores, pooled(alarmed), lengths, own, held_out)
 
-    def values(places: list[tuple[int, slice]]) -> Values:
+    def values(places: list[tuple[int, slice]], steps: Steps) -> Values:
         watched = [place for place in places if alarmed[place[0]] is not None]
-        steps = steps_of(places)
         return step_metrics(steps, steps if watched == places else steps_of(watched))
 
-    parts = {name: values(places) for name, places in parts_of(labels).items()}
-    channels = [values([(number, slice(None))]) for number in range(len(labels))]
+    pooled = steps_of(parts_of(labels)[POOLED])
+    parts = {
+        name: values(places, pooled if name == POOLED else steps_of(places))
+        for name, places in parts_of(labels).items()
+    }
+    channels = [values([(number, slice(None))], steps_of([(number, slice(None))])) for number in range(len(labels))]
     parts[PER_CHANNEL] = {
         name: _mean(channels[number][name] for number in labelled_channels(labels)) for name in parts[POOLED]
     }
     alarms, going = zip(*raised, strict=True)
-    resampled = _resampled(scoring, labels, options)
+    resampled = _resampled(pooled)
     ends = {} if resampled is None else percentile_intervals(resampled).by_metric()
     return Result(scoring.name, parts, channels, learnt, list(alarms), list(going), ends, resampled)
 
@@ -147,22 +150,15 @@ def _found_of(arrays: Sequence[NDArray | None], work: Callable[[NDArray | None],
     return [found[id(array)] for array in arrays]
 
 
-def _resampled(
-    scoring: Scoring, labels: Labelled, options: Options
-) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+def _resampled(steps: Steps) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """ROC AUC and average precision of resamples of the channels, (R,) each, the same ones for every scoring.
 
     None where there is nothing to resample: of one channel every resample is the same.
     """
-    numbers = labelled_channels(labels)
-    if not options.bootstrap or len(numbers) < 2:
+    if not steps.options.bootstrap or len(steps.lengths) < 2 or steps.ranks.is_one_class:
         return None
-    kept = {number: np.isfinite(scoring.test[number]) for number in numbers}
-    truth, scores = (np.concatenate([x[number][kept[number]] for number in numbers]) for x in (labels, scoring.test))
-    if truth.min() == truth.max():
-        return None
-    lengths = [int(kept[number].sum()) for number in numbers]
-    return resampled_metrics(truth, scores, lengths, channel_draws(len(numbers), options.bootstrap))
+    draws = channel_draws(len(steps.lengths), steps.options.bootstrap)
+    return resampled_metrics(steps.labels, steps.scores, steps.lengths, draws, steps.ranks)
 
 
 class Comparison(NamedTuple):
