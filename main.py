@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from runtime.collector import loading
 from runtime.errors import InputError, exit_code
 from runtime.locks import read
 from runtime.malloc import keep_freed_memory
@@ -38,7 +39,8 @@ def run(argv: list[str] | None) -> None:
     warn_of_idle(config, flags)
 
     keep_freed_memory()
-    from runtime import distributed  # here and below, because --help must not wait for NumPy and torch
+    with loading("torch"):
+        from runtime import distributed  # here and below, because --help must not wait for NumPy and torch
 
     with distributed.session(config.device), told_when_stopped(lambda: AGAIN):
         if recipe and (names := idle_in_recipe(config, Path(recipe), flags)):
@@ -111,10 +113,8 @@ def _run_all(config: Config, owning: ExitStack) -> None:
     from detectors.scoring import test
     from runs.folder import config_of, run_folder
     from runs.scores import ScoredRun
-    from runtime.collector import leave_alone_what_is_there
     from train import train
 
-    leave_alone_what_is_there()
     results, scored = {}, []
     for task in tasks:
         settings = config_of(config, task)

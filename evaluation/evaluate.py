@@ -1,7 +1,10 @@
 """A test run judged beside trivial scores."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from drawing.gaps import filled
 from drawing.ranges import Ranges
 from evaluation import BASELINES
 from evaluation.alarms import Policy
-from evaluation.baselines import MOST_WINDOWS, trivial_scores
+from evaluation.baselines import MOST_WINDOWS, TrainAndTest, trivial_scores
 from evaluation.causes import Causes, usual_of
 from evaluation.cautions import cautions
 from evaluation.console import print_alarms, print_counts, print_headline, print_tables
@@ -37,7 +40,7 @@ from runs.scores import AGAIN, ScoreFiles, check_data, open_scores
 from runtime.errors import InputError, note, unknown_name, warn
 from runtime.files import atomic_file
 from runtime.reading import understood
-from runtime.threads import mapped
+from runtime.threads import begun, collected, mapped
 from settings.config import Config
 from settings.effects import scaling_name
 
@@ -63,10 +66,11 @@ def evaluate(scores_folder: Path, task: SeriesTask, config: Config, train_folder
     both_classes = labelled and print_counts(
         [None if known is None else known[np.isfinite(s)] for known, s in zip(labels, model.test, strict=True)]
     )
-    # of what was learnt elsewhere there are no training series here, which trivial scores need
-    scorings = [model, *(_trivial(task, model.channels, config) if labelled and task.trained else [])]
     windows = _windows(task.source, model.channels, config) if labelled else None
-    results = _judge_all(scorings, labels, config, windows)
+    # of what was learnt elsewhere there are no training series here, which trivial scores need
+    with _trivial(task, model.channels, config) if labelled and task.trained else nullcontext([]) as trivial:
+        judged = _judge_all([lambda: model, *trivial], labels, config, windows)
+    scorings, results = map(list, zip(*judged, strict=True))
     scored = _scored(files, train, model, results[0], task, config)
     ranges = {} if train is None else _ranges(train)
     operating = operating_points(model, results[0], labels, Policy.of(config)) if config.report else []
@@ -202,7 +206,9 @@ def _model_scores(
     return files, train, Scoring("model", [files.channels[n] for n in kept], test, train_steps, held_out)
 
 
-def _trivial(task: SeriesTask, channels: Sequence[str], config: Config) -> list[Scoring]:
+@contextmanager
+def _trivial(task: SeriesTask, channels: Sequence[str], config: Config) -> Iterator[list[Callable[[], Scoring]]]:
+    """The trivial scores, each of which can be waited for: they are computed beside what is done inside."""
     source, scaling = task.source, None if config.columns == TOGETHER else scaling_name(config)
     lacking = set(channels) & set(source.untrained)  # for which all others stand, put together once
     of_all = np.concatenate([source.series(name, "train") for name in task.trained]) if lacking else None
@@ -210,25 +216,22 @@ def _trivial(task: SeriesTask, channels: Sequence[str], config: Config) -> list[
         (of_all if channel in lacking else source.series(channel, "train"), source.series(channel, "test"))
         for channel in channels
     ]
-    names = [name for name, _ in BASELINES.items()]
     if (longest := max(len(train) for train, _ in series)) > MOST_WINDOWS:
         note(
             f"nearest train window: of {longest} training steps of a channel the windows at {MOST_WINDOWS} are looked "
             "up, equally far apart."
         )
-    # channel by channel: some baselines take much longer than others, and what is left would be told wrongly
-    jobs = [(baseline, pair) for pair in series for _, baseline in BASELINES.items()]
-    found = mapped(
-        lambda job: trivial_scores(job[0], *job[1], scaling, config.smooth, config.trailing),
-        jobs,
-        desc="Trivial scores",
-        unit="score",
-    )
-    scorings = []
-    for place, name in enumerate(names):
-        pairs = found[place :: len(names)]
-        scorings.append(Scoring(name, list(channels), [test for _, test in pairs], [train for train, _ in pairs]))
-    return scorings
+
+    def scoring(name: str, futures: list[Future[TrainAndTest]]) -> Scoring:
+        pairs = collected(futures, desc=name, unit="channel")
+        return Scoring(name, list(channels), [test for _, test in pairs], [train for train, _ in pairs])
+
+    jobs = [(baseline, pair) for _, baseline in BASELINES.items() for pair in series]
+    with begun(lambda job: trivial_scores(job[0], *job[1], scaling, config.smooth, config.trailing), jobs) as futures:
+        yield [
+            partial(scoring, name, futures[place * len(series) : (place + 1) * len(series)])
+            for place, (name, _) in enumerate(BASELINES.items())
+        ]
 
 
 def _windows(source: SeriesSource, channels: Sequence[str], config: Config) -> tuple[int, ...] | None:
@@ -239,9 +242,15 @@ def _windows(source: SeriesSource, channels: Sequence[str], config: Config) -> t
 
 
 def _judge_all(
-    scorings: list[Scoring], labels: Labelled, config: Config, windows: tuple[int, ...] | None
-) -> list[Result]:
+    scorings: Sequence[Callable[[], Scoring]], labels: Labelled, config: Config, windows: tuple[int, ...] | None
+) -> list[tuple[Scoring, Result]]:
+    """The scorings, each waited for, and what each reaches."""
     policy = Policy.of(config)
     window = 0 if config.vus_window == "auto" else config.vus_window  # 0: without labels there is nothing to window
     options = Options(windows or window, config.bootstrap, config.point_adjust)
-    return mapped(lambda scoring: judge(scoring, labels, policy, options), scorings, desc="Judge", unit="score")
+
+    def judged(scoring: Callable[[], Scoring]) -> tuple[Scoring, Result]:
+        known = scoring()
+        return known, judge(known, labels, policy, options)
+
+    return mapped(judged, scorings, desc="Judge", unit="score")

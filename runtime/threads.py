@@ -5,7 +5,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,6 +48,18 @@ def mapped(
 ) -> list[Found]:
     """What the work finds of every item, in their order; `desc` and `unit` are the words of a progress bar.
 
+    It is `begun` by `at_once` threads, and waited for.
+    """
+    with begun(work, items, at_once) as futures:
+        return collected(futures, desc, unit)
+
+
+@contextlib.contextmanager
+def begun(
+    work: Callable[[Item], Found], items: Sequence[Item], at_once: int | None = None
+) -> Iterator[list[Future[Found]]]:
+    """The work on every item, which goes on beside what is done inside; what has not begun by its end is left out.
+
     While an array is worked on, other threads run: `at_once` of them, by default one for every processor. Products of
     small matrices on several threads would wait for each other: beside other programs, ten times as long as on one.
     """
@@ -55,19 +67,23 @@ def mapped(
     with (
         threadpool_limits(1, user_api="blas"),
         _torch_on_one_thread() if at_once > 1 else contextlib.nullcontext(),
-        progress_bar(len(items), desc=desc, unit=unit) as bar,
         ThreadPoolExecutor(max(at_once, 1)) as pool,
     ):
-        futures = [pool.submit(work, item) for item in items]
         try:
-            found = []
-            for future in futures:
-                while not wait([future], timeout=BEAT).done:
-                    bar.update(0)  # a long piece of work is no silence
-                found.append(future.result())
-                bar.update()
+            yield [pool.submit(work, item) for item in items]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def collected(futures: Sequence[Future[Found]], desc: str, unit: str) -> list[Found]:
+    """What work that was begun has found, in order, when it is done; `desc` and `unit` as of `mapped`."""
+    found = []
+    with progress_bar(len(futures), desc=desc, unit=unit) as bar:
+        for future in futures:
+            while not wait([future], timeout=BEAT).done:
+                bar.update(0)  # a long piece of work is no silence
+            found.append(future.result())
+            bar.update()
     return found
 
 

@@ -9,7 +9,6 @@ from sklearn.metrics import average_precision_score, f1_score, precision_recall_
 
 from metrics.ranking import auroc, average_precision, best_f1, point_adjusted_best_f1, precision_points, roc_points
 from metrics.ranks import ranks_of
-from metrics.ranks import ranks_of
 
 
 @unhurried
