@@ -4,12 +4,14 @@
     uv run python -m benchmarks.features --data-path data/smap             held-out training of SMAP and MSL, too
     uv run python -m benchmarks.features --only "telemetry memory"    some of the variants
     uv run python -m benchmarks.features --weights FILE               resnet18 weights from a file (default: random)
+    uv run python -m benchmarks.features --short 300 750              sensors known for so few steps, in place of fleets
 
 Printed for every variant and set: pooled ROC AUC / AP, their mean per channel, event F1, and the share of normal steps
 under alarm. The sets: `validation`, of the processes that pretraining draws from, but no channel of it; `plants`, the
 fleets of benchmarks/alarms.py, whose processes and faults have nothing to do with those; `held out`, the last 40 % of
-every training series of SMAP and MSL, in which faults were planted, after the first 60 %. No label of SMAP, MSL or of
-other data is read.
+every training series of SMAP and MSL, in which faults were planted, after the first 60 %; `short N`, the sensors of
+benchmarks/short.py, and `alone N`, channels as those of `validation`, each known for N steps and by a run of its own,
+in units of its own (`scaling` auto), as a table of one sensor is. No label of SMAP, MSL or of other data is read.
 """
 
 import argparse
@@ -20,12 +22,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.random import default_rng
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 import msflow
 from benchmarks import alarms
+from benchmarks.short import CHANNELS as ALONE
+from benchmarks.short import NEW as NEW_ALONE
+from benchmarks.short import make_short
 from data.synthetic.faults import FAULTS, Stretch, fault_length
 from data.synthetic.fleet import make_fleet
 from data.synthetic.processes import Array, log_uniform
@@ -56,6 +62,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no fleet": {"fleet_size": 0},
     **{f"floor {floor:g}": {"gaussian_floor": floor} for floor in (0.02, 0.1, 0.2)},
     **{f"smooth {steps}": {"smooth": steps} for steps in (16, 32)},
+    **{f"clip {limit:g}": {"clip": limit} for limit in (8.0, 16.0, 64.0)},
     "one scale": {"time_scales": [1]},
     "two scales": {"time_scales": [1, 2]},
 }
@@ -63,16 +70,26 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, eq=False)
 class Fleet:
-    """Training and test series (T,) by channel, and labels (T,) of the latter."""
+    """Training and test series (T,) by channel, and labels (T,) of the latter; `alone`: each channel is a run."""
 
     train: dict[str, Array]
     test: dict[str, Array]
     labels: dict[str, NDArray[np.bool_]]
+    alone: bool = False
 
     @classmethod
-    def of(cls, channels: list[tuple[Array, Array, NDArray[np.bool_]]]) -> "Fleet":
+    def of(cls, channels: list[tuple[Array, Array, NDArray[np.bool_]]], alone: bool = False) -> "Fleet":
         """Of unnamed channels."""
-        return cls(*({f"channel {n}": channel[part] for n, channel in enumerate(channels)} for part in range(3)))
+        named = ({f"channel {n}": channel[part] for n, channel in enumerate(channels)} for part in range(3))
+        return cls(*named, alone)
+
+    def scored(self, settings: dict[str, Any]) -> pd.DataFrame:
+        """What `Fitted.score` gives for all channels."""
+        if not self.alone:
+            return msflow.fit(self.train, **settings).score(self.test)
+        settings = settings | {"scaling": "auto"}
+        runs = ((name, msflow.fit({name: series}, **settings)) for name, series in self.train.items())
+        return pd.concat([run.score({name: self.test[name]}) for name, run in runs], ignore_index=True)
 
 
 def planted(values: Array, other: Array, seed: int) -> tuple[Array, NDArray[np.bool_]]:
@@ -114,9 +131,7 @@ def held_out(folder: Path) -> Fleet:
 
 def judged(fleet: Fleet, settings: dict[str, Any]) -> str:
     """The figures of a fleet, scored with settings."""
-    fitted = msflow.fit(fleet.train, **settings)
-    frame = fitted.score(fleet.test)
-    rows = dict(list(frame.groupby("channel", sort=False)))
+    rows = dict(list(fleet.scored(settings).groupby("channel", sort=False)))
     labels = [fleet.labels[channel] for channel in fleet.test]
     scores = [rows[channel]["score"].to_numpy() for channel in fleet.test]
     alarmed = [rows[channel]["alarm"].to_numpy().astype(bool) for channel in fleet.test]
@@ -132,6 +147,7 @@ def run(argv: list[str] | None) -> None:
     """Print a line for every variant."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-path", type=Path, help="folder of SMAP and MSL (default: none)")
+    parser.add_argument("--short", nargs="+", type=int, default=[], metavar="STEPS", help="of training (default: none)")
     parser.add_argument("--recipe", default="line", help="of configs/ (default: line)")
     parser.add_argument("--weights", default="random", help="of resnet18, as the setting (default: random)")
     parser.add_argument("--scaling", default="none", help="as the setting; auto: as in tables (default: none, as SMAP)")
@@ -141,12 +157,15 @@ def run(argv: list[str] | None) -> None:
     for name in given.only:
         if name not in VARIANTS:
             raise unknown_name("variant", name, list(VARIANTS))
-    sets = {
-        "validation": Fleet.of(make_fleet(given.seed, CHANNELS, KNOWN, NEW)),
-        "plants": Fleet(*alarms.make_fleet(given.seed + 1, True, (2500, 4000))),
-    }
+    sets = {}
+    if not given.short:
+        sets["validation"] = Fleet.of(make_fleet(given.seed, CHANNELS, KNOWN, NEW))
+        sets["plants"] = Fleet(*alarms.make_fleet(given.seed + 1, True, (2500, 4000)))
     if given.data_path:
         sets["held out"] = held_out(given.data_path)
+    for steps in given.short:
+        sets[f"short {steps}"] = Fleet.of(make_short(given.seed, steps), alone=True)
+        sets[f"alone {steps}"] = Fleet.of(make_fleet(given.seed + 50, ALONE, steps, NEW_ALONE), alone=True)
     print(f"{'variant':28}", *(f"{name:38}" for name in sets), "seconds")
     for name in given.only:
         settings = {"recipe": given.recipe, "scaling": given.scaling, **VARIANTS[name]}

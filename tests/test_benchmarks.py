@@ -11,7 +11,7 @@ import torch
 from conftest import tiny_flags
 
 import msflow
-from benchmarks import accuracy, alarms, golden, side_by_side, speed
+from benchmarks import accuracy, alarms, features, golden, short, side_by_side, speed
 from benchmarks.inputs import write_pictures, write_telemetry
 from benchmarks.own_process import evaluate_scores
 from benchmarks.records import read_records, write_records
@@ -160,3 +160,30 @@ def test_alarms_knows_the_variants_that_it_names(capsys: pytest.CaptureFixture) 
     asked = re.search(r'--only ("[^"]+") ("[^"]+")', alarms.__doc__)
     assert asked and {name.strip('"') for name in asked.groups()} <= set(alarms.VARIANTS)
     assert alarms.main(["--only", "risk 1e9"]) == 2 and "unknown variant 'risk 1e9'" in capsys.readouterr().err
+
+
+def test_features_scores_sensors_known_for_a_short_time_each_by_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(features, "make_short", lambda seed, steps: short.make_short(seed, steps)[:2])
+    monkeypatch.setattr(features, "ALONE", 2)
+    fitted, fit = [], msflow.fit
+
+    def noted(data: dict, **settings: object) -> msflow.Fitted:
+        fitted.append((data, settings))
+        return fit(data, **settings)
+
+    monkeypatch.setattr(msflow, "fit", noted)
+    assert features.main(["--short", "300", "--only", "one scale"]) == 0
+    assert [(len(data), settings["scaling"]) for data, settings in fitted] == [(1, "auto")] * 4
+    head, line = capsys.readouterr().out.splitlines()
+    assert head.split() == ["variant", "short", "300", "alone", "300", "seconds"] and line.startswith("one scale ")
+    assert all(len(series) == 300 for data, _ in fitted for series in data.values())
+
+
+def test_short_training_is_the_same_for_one_seed_and_has_faults_in_every_channel() -> None:
+    made, again = short.make_short(3, 300), short.make_short(3, 300)
+    assert all((a == b).all() for one, other in zip(made, again, strict=True) for a, b in zip(one, other, strict=True))
+    assert any((a[0] != b[0]).any() for a, b in zip(made, short.make_short(4, 300), strict=True))
+    for known, new, odd in made:
+        assert (len(known), len(new), len(odd)) == (300, short.NEW, short.NEW) and 0 < odd.mean() < 0.4
