@@ -1,7 +1,7 @@
 """The model's time-step scores beside the trivial ones: every metric, on the same steps, for the same parts of them."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -129,10 +129,20 @@ def judge(scoring: Scoring, labels: Labelled, policy: Policy, options: Options) 
         watched = [place for place in places if alarmed[place[0]] is not None]
         return step_metrics(steps, steps if watched == places else steps_of(watched))
 
-    pooled = steps_of(parts_of(labels)[POOLED])
+    def part_of(whole: Steps, numbers: list[int], places: list[tuple[int, slice]]) -> Steps:
+        """A part of the pooled steps of channels `numbers`."""
+        held = [np.zeros(len(measured[number]), dtype=bool) for number in numbers]
+        for number, steps in places:
+            held[numbers.index(number)][steps] = True
+        chosen = [mask[measured[number]] for mask, number in zip(held, numbers, strict=True)]
+        return replace(steps_of(places), among=(whole, np.concatenate(chosen)))
+
+    divided = parts_of(labels)
+    numbers = [number for number, _ in divided[POOLED]]
+    pooled = steps_of(divided[POOLED])
     parts = {
-        name: values(places, pooled if name == POOLED else steps_of(places))
-        for name, places in parts_of(labels).items()
+        name: values(places, part_of(pooled, numbers, places) if places and name != POOLED else pooled)
+        for name, places in divided.items()
     }
     channels = [values([(number, slice(None))], steps_of([(number, slice(None))])) for number in range(len(labels))]
     parts[PER_CHANNEL] = {

@@ -188,7 +188,8 @@ def _cumulated(rows: NDArray[np.floating], before: NDArray[np.floating]) -> NDAr
     As products with triangles of ones, of blocks and then of their last rows: a third of the time of np.cumsum, and in
     few steps, so that several threads seldom wait for each other.
     """
-    blocks = np.pad(rows, ((0, -len(rows) % BLOCK), (0, 0))).reshape(-1, BLOCK, rows.shape[1])
+    missing = -len(rows) % BLOCK
+    blocks = (np.pad(rows, ((0, missing), (0, 0))) if missing else rows).reshape(-1, BLOCK, rows.shape[1])
     sums = np.matmul(np.tri(BLOCK, dtype=rows.dtype), blocks)
     sums += (np.tri(len(sums), k=-1, dtype=rows.dtype) @ sums[:, -1] + before)[:, None]
     return sums.reshape(-1, rows.shape[1])[: len(rows)]

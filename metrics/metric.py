@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.ranks import Ranks, ranks_of
+from metrics.ranks import Ranks, ranks_among, ranks_of
 
 Value = float | int | None
 PrintedTable = Literal["ranking", "alarms"]  # how well the scores rank the steps, and what the alarms are worth
@@ -35,7 +35,8 @@ class Steps:
     """Steps to judge: labels 0/1, scores and alarms 0/1, (T,) each, of channels of `lengths` steps in a row.
 
     Without labels, or without a threshold and so without alarms, these are None. `quiet` counts the alarms on training
-    steps that were held out, where nothing is anomalous, and those steps; None where none were held out.
+    steps that were held out, where nothing is anomalous, and those steps; None where none were held out. `among` are
+    more steps that have been sorted, and which of them (T',) these are, in the same order.
     """
 
     labels: NDArray[np.uint8] | None
@@ -44,11 +45,15 @@ class Steps:
     lengths: list[int]
     options: Options
     quiet: tuple[int, int] | None = None
+    among: tuple["Steps", NDArray[np.bool_]] | None = None
 
     @cached_property
     def ranks(self) -> Ranks:
         """The steps in the order of their scores, by their labels."""
-        return ranks_of(self.labels, self.scores)
+        if self.among is None:
+            return ranks_of(self.labels, self.scores)
+        more, chosen = self.among
+        return ranks_among(more.ranks, chosen, self.labels, self.scores)
 
 
 @dataclass(frozen=True)

@@ -45,9 +45,17 @@ class Ranks:
 
 def ranks_of(labels: ArrayLike, scores: ArrayLike) -> Ranks:
     """The ranks of scores by labels, 0 or not; any equal shapes."""
-    scores = np.ravel(scores)
-    order = np.argsort(scores)[::-1]
+    return _ranked(np.ravel(labels), np.ravel(scores), np.argsort(np.ravel(scores))[::-1])
+
+
+def ranks_among(ranks: Ranks, chosen: NDArray[np.bool_], labels: NDArray, scores: NDArray) -> Ranks:
+    """The ranks of some of the steps, `chosen` (T,), without sorting anew: their labels and scores, (K,) each."""
+    number = np.cumsum(chosen) - 1
+    return _ranked(labels, scores, number[ranks.order[chosen[ranks.order]]])
+
+
+def _ranked(labels: NDArray, scores: NDArray, order: NDArray[np.intp]) -> Ranks:
     descending = scores[order]
     last = np.flatnonzero(np.append(descending[1:] != descending[:-1], True)[: len(scores)])
-    found = np.cumsum(np.ravel(labels)[order] != 0)[last]
+    found = np.cumsum(labels[order] != 0)[last]
     return Ranks(descending[last], found, last + 1, order)
