@@ -41,6 +41,7 @@ class TelemanomSource:
         self.origin = str(self.label_path)
         everything = _read_rows(self.label_path)
         self._labelled_names = {row.channel for rows in everything.values() for row in rows}
+        self._shapes: dict[str, tuple[int, int]] = {}
         self._rows: dict[str, list[LabelRow]] = {}
         for row in everything.get(spacecraft, []):
             self._rows.setdefault(row.channel, []).append(row)
@@ -66,9 +67,11 @@ class TelemanomSource:
         return self.columns(channel)[:1]
 
     def _shape(self, channel: str, split: str) -> tuple[int, int]:
-        """Steps and columns, without reading the values."""
+        """Steps and columns, without reading the values; they are asked for often."""
         place = self.place(channel, split)
-        return shape_of(_read_array(Path(place), mapped=True), f"{place}: channel {channel}")
+        if place not in self._shapes:
+            self._shapes[place] = shape_of(_read_array(Path(place), mapped=True), f"{place}: channel {channel}")
+        return self._shapes[place]
 
     def times(self, channel: str, split: str) -> None:
         """Published without times: steps are counted."""

@@ -1,6 +1,7 @@
 """The channels by their scores: scores.csv and heat maps."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -54,10 +55,11 @@ def export(scores_folder: Path, task: SeriesTask, config: Config) -> Path:
         atomic_folder(scores_folder / "vis") as folder,
         progress_bar(len(shown), desc="Heat maps", unit="channel") as bar,
     ):
+        picture = HeatMap(scores.rows) if shown else None
         for rank, index in enumerate(shown, start=1):
-            figure = draw_heat_map(scores, index, task, rank, config)
+            picture.show(scores, index, task, rank, config)
             path = folder / f"rank{rank:02d}_{file_name(scores.channels[index])}.npy.png"
-            figure.savefig(path, dpi=DPI, pil_kwargs={"compress_level": 1})
+            picture.figure.savefig(path, dpi=DPI, pil_kwargs={"compress_level": 1})
             bar.update()
     print(f"Ranking: {csv_path}  Heat maps: {scores_folder / 'vis'}")
     return csv_path
@@ -68,46 +70,66 @@ def draw_heat_map(scores: ScoreFiles, index: int, task: SeriesTask, rank: int, c
 
     Rows of a map of their own, such as the levels of a pyramid, have their names beside them.
     """
-    channel, names = scores.channels[index], task.source.columns(scores.channels[index])
-    column = _drawn_column(scores, channel, scores.config or config, len(names))
-    values = task.source.series(channel, "test")[:, column]
-    map_height = max(MAP_HEIGHT, ROW_HEIGHT * len(scores.rows))
-    height = TOP + VALUE_HEIGHT + GAP + map_height + BOTTOM
-    figure = Figure(figsize=(WIDTH, height))  # without a layout engine, which takes as long as all the rest
-    size = (PANEL_WIDTH / WIDTH, VALUE_HEIGHT / height)
-    above = figure.add_axes((LEFT / WIDTH, 1 - (TOP + VALUE_HEIGHT) / height, *size))
-    below = figure.add_axes((LEFT / WIDTH, BOTTOM / height, size[0], map_height / height))
-    bar = figure.add_axes((1 - RIGHT / WIDTH, BOTTOM / height, BAR_WIDTH / WIDTH, map_height / height))
-    kept = decimate(values, 2 * PIXELS)
-    above.plot(kept, values[kept], color="#0b3954", linewidth=0.8)
-    above.xaxis.set_visible(False)  # that of the map below is its
-    intervals = task.labels.intervals(channel) or []
-    for number, (start, end) in enumerate(intervals):
-        label = "labelled anomaly" if number == 0 else None
-        above.axvspan(start - 0.5, end + 0.5, color="#e69f00", alpha=0.35, linewidth=0, label=label)
-    if intervals:
-        place = {"loc": "lower right", "bbox_to_anchor": (1, 1)}
-        above.legend(**place, fontsize="small", frameon=False, borderaxespad=0.2)
-    above.set_ylabel(_plain(names[column]))
-    score = scores.picture_scores[index]
-    above.set_title(_plain(f"{channel}: rank {rank} of {len(scores.channels)}, score {score:.3f}"), loc="left", y=1.0)
-    heat_map = scores.maps["nll" if scores.rows else _map_name(scores)][index]
-    shrunk, covered = _shrunk(heat_map)
-    image = below.imshow(
-        shrunk,
-        extent=(-0.5, covered * len(values) - 0.5, max(len(scores.rows), 1) - 0.5, -0.5),
-        aspect="auto",
-        interpolation="nearest",
-        cmap=matplotlib.colormaps["magma"].with_extremes(bad="#d5d8de"),
-    )
-    below.set_yticks(range(len(scores.rows)), [_plain(row) for row in scores.rows], fontsize=7.5)
-    if not scores.rows:
-        below.set_ylabel("score map")
-    for axes in (above, below):
-        axes.set_xlim(-0.5, len(values) - 0.5)
-    _mark_times(below, task.source.times(channel, "test"))
-    figure.colorbar(image, cax=bar, label="anomaly score")
-    return figure
+    picture = HeatMap(scores.rows)
+    picture.show(scores, index, task, rank, config)
+    return picture.figure
+
+
+class HeatMap:
+    """A figure that shows channels one after the other: axes and ticks take longer to make than to draw anew."""
+
+    def __init__(self, rows: list[str]) -> None:
+        map_height = max(MAP_HEIGHT, ROW_HEIGHT * len(rows))
+        height = TOP + VALUE_HEIGHT + GAP + map_height + BOTTOM
+        self.figure = Figure(figsize=(WIDTH, height))  # without a layout engine, which takes as long as all the rest
+        size = (PANEL_WIDTH / WIDTH, VALUE_HEIGHT / height)
+        self.above = self.figure.add_axes((LEFT / WIDTH, 1 - (TOP + VALUE_HEIGHT) / height, *size))
+        self.below = self.figure.add_axes((LEFT / WIDTH, BOTTOM / height, size[0], map_height / height))
+        bar = self.figure.add_axes((1 - RIGHT / WIDTH, BOTTOM / height, BAR_WIDTH / WIDTH, map_height / height))
+        self.above.xaxis.set_visible(False)  # that of the map below is its
+        self.image = self.below.imshow(
+            np.zeros((1, 1)),
+            aspect="auto",
+            interpolation="nearest",
+            cmap=matplotlib.colormaps["magma"].with_extremes(bad="#d5d8de"),
+        )
+        self.below.set_yticks(range(len(rows)), [_plain(row) for row in rows], fontsize=7.5)
+        if not rows:
+            self.below.set_ylabel("score map")
+        self.figure.colorbar(self.image, cax=bar, label="anomaly score")
+
+    def show(self, scores: ScoreFiles, index: int, task: SeriesTask, rank: int, config: Config) -> None:
+        """Draw a channel in place of the one before."""
+        channel, names = scores.channels[index], task.source.columns(scores.channels[index])
+        column = _drawn_column(scores, channel, scores.config or config, len(names))
+        values = task.source.series(channel, "test")[:, column]
+        self._draw_values(values, task.labels.intervals(channel) or [])
+        self.above.set_ylabel(_plain(names[column]))
+        score = scores.picture_scores[index]
+        title = f"{channel}: rank {rank} of {len(scores.channels)}, score {score:.3f}"
+        self.above.set_title(_plain(title), loc="left", y=1.0)
+        shrunk, covered = _shrunk(scores.maps["nll" if scores.rows else _map_name(scores)][index])
+        self.image.set_data(shrunk)
+        self.image.set_extent((-0.5, covered * len(values) - 0.5, max(len(scores.rows), 1) - 0.5, -0.5))
+        self.image.autoscale()
+        for axes in (self.above, self.below):
+            axes.set_xlim(-0.5, len(values) - 0.5)
+        _mark_times(self.below, task.source.times(channel, "test"))
+
+    def _draw_values(self, values: NDArray[np.floating], intervals: Sequence[tuple[int, int]]) -> None:
+        for artist in (*self.above.lines, *self.above.patches):
+            artist.remove()
+        self.above.relim()
+        kept = decimate(values, 2 * PIXELS)
+        self.above.plot(kept, values[kept], color="#0b3954", linewidth=0.8)
+        for number, (start, end) in enumerate(intervals):
+            label = "labelled anomaly" if number == 0 else None
+            self.above.axvspan(start - 0.5, end + 0.5, color="#e69f00", alpha=0.35, linewidth=0, label=label)
+        if self.above.get_legend() is not None:
+            self.above.get_legend().remove()
+        if intervals:
+            place = {"loc": "lower right", "bbox_to_anchor": (1, 1)}
+            self.above.legend(**place, fontsize="small", frameon=False, borderaxespad=0.2)
 
 
 def _shrunk(heat_map: NDArray[np.floating]) -> tuple[NDArray[np.floating], float]:

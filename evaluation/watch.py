@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -184,7 +184,7 @@ class Watch:
         level = float(np.median(state.recent)) if long else 0.0
         moved = long and level > self._floor + state.shift
         if state.kept - state.begun + 1 >= self.policy.least_length:
-            state.ended.append(list(astuple(self._alarm(moved))))
+            state.ended.append(list(vars(self._alarm(moved)).values()))
             state.last_kept, state.last_peak = state.kept, state.peak
         if moved and self._usual is not None:
             state.shift = max(level - self._usual, 0.0)

@@ -1,12 +1,14 @@
 """The heat maps of channels: rows with names, peaks that survive the shrinking, and the whole time axis."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.image import imread
 
-from evaluation.ranking import PIXELS, draw_heat_map
+from evaluation.ranking import PIXELS, HeatMap, draw_heat_map
 from runs.scores import ScoreFiles
 
 STEPS = 2 * PIXELS + 500  # three share a pixel, and two the last
@@ -66,3 +68,23 @@ def test_a_map_of_a_picture_has_no_named_rows_and_fills_the_time_axis() -> None:
     _, below, _ = drawn({"add": [np.ones((16, 64))]}, []).axes
     assert not len(below.get_yticks()) and below.get_ylabel() == "score map"
     assert below.images[0].get_extent()[:2] == [-0.5, STEPS - 0.5]
+
+
+def test_channels_drawn_one_after_the_other_look_as_each_by_itself(tmp_path: Path) -> None:
+    lengths, intervals = {"A-1": 400, "B-1": 900, "C-1": 60}, {"A-1": [(30, 40)], "B-1": [], "C-1": [(3, 5), (9, 9)]}
+    source = SimpleNamespace(
+        columns=lambda channel: ["value"],
+        series=lambda channel, split: np.sin(np.arange(lengths[channel]))[:, None] * lengths[channel],
+        times=lambda channel, split: None,
+    )
+    task = SimpleNamespace(source=source, labels=SimpleNamespace(intervals=intervals.get))
+    maps = [np.random.default_rng(n).random((len(ROWS), n)) * n for n in lengths.values()]
+    config = SimpleNamespace(columns="together", smap_used_dims=[0], timestep_map="add")
+    scores = ScoreFiles(None, None, list(lengths), None, np.ones(3), {"nll": maps}, config, {"rows": ROWS})
+    scores.__dict__["of_columns"] = lambda channel: None
+    picture = HeatMap(ROWS)
+    for number in range(3):
+        picture.show(scores, number, task, 1, config)
+        picture.figure.savefig(tmp_path / "after.png")
+        draw_heat_map(scores, number, task, 1, config).savefig(tmp_path / "alone.png")
+        np.testing.assert_array_equal(imread(tmp_path / "after.png"), imread(tmp_path / "alone.png"))
