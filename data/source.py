@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from data.labels import AS_PUBLISHED, Interval, LabelRow, LabelRules, clipped, step_labels
 from runtime.errors import InputError, unknown_name, warn
 
+KEPT_BYTES = 1 << 26  # of chosen columns, which are asked for again and again
 ALL = ("all",)  # names every column
 MEASURED = ("measured",)  # names those that a source says are measured, not commanded: all, where it does not tell
 UNNAMED = (ALL, MEASURED)  # what chooses columns without their names
@@ -108,13 +109,19 @@ class ChosenColumns:
 
     def __init__(self, source: SeriesSource, names: tuple[str, ...]) -> None:
         self._source, self._names = source, names
+        self._kept: dict[tuple[str, str], NDArray[np.float64]] = {}
         self.name, self.channels, self.origin = source.name, source.channels, source.origin
         self.untrained = source.untrained
 
     def series(self, channel: str, split: str) -> NDArray[np.float64]:
-        """The chosen columns (T, D) of the channel."""
+        """The chosen columns (T, D) of the channel; the first that fit into `KEPT_BYTES` are read once."""
+        if (channel, split) in self._kept:
+            return self._kept[channel, split].copy()
         known = self._source.columns(channel)
-        return self._source.series(channel, split)[:, [known.index(name) for name in self.columns(channel)]]
+        found = self._source.series(channel, split)[:, [known.index(name) for name in self.columns(channel)]]
+        if sum(kept.nbytes for kept in self._kept.values()) + found.nbytes <= KEPT_BYTES:
+            self._kept[channel, split] = found.copy()
+        return found
 
     def columns(self, channel: str) -> list[str]:
         """The names of the chosen columns."""

@@ -9,7 +9,7 @@ from evaluation.alarms import Policy, limits
 from evaluation.details import Detail
 from evaluation.frames import Scored
 from evaluation.incidents import incidents_of
-from evaluation.judge import PARTS, POOLED, Labelled, Result, labelled_channels
+from evaluation.judge import PARTS, POOLED, Labelled, Result, Scoring, labelled_channels
 from evaluation.results import Evaluation, judged_by, told
 from evaluation.thresholds import squared
 from metrics.ranking import precision_points, roc_points
@@ -30,6 +30,7 @@ from report import (
     Table,
     count,
 )
+from runtime.threads import mapped
 from settings.config import Config
 
 MOST_SHOWN = 100  # channels on the page
@@ -124,13 +125,17 @@ def _curves(evaluation: Evaluation) -> tuple[list[Curve], list[Curve]]:
     known = labelled_channels(evaluation.labels)
     measured = {number: np.isfinite(evaluation.model.test[number]) for number in known}
     labels = np.concatenate([evaluation.labels[number][measured[number]] for number in known])
-    roc, pr = [], []
-    for result, scoring in zip(evaluation.results, evaluation.scorings, strict=True):
-        scores = np.concatenate([scoring.test[number][measured[number]] for number in known])
-        ranks, reached = ranks_of(labels, scores), result.parts[POOLED]
-        roc.append(Curve(result.name, *roc_points(ranks), reached["roc_auc"]))
-        pr.append(Curve(result.name, *precision_points(ranks), reached["average_precision"]))
-    return roc, pr
+
+    def of(pair: tuple[Result, Scoring]) -> tuple[Curve, Curve]:
+        result, scoring = pair
+        reached = result.parts[POOLED]
+        ranks = ranks_of(labels, np.concatenate([scoring.test[n][measured[n]] for n in known]))
+        roc = Curve(result.name, *roc_points(ranks), reached["roc_auc"])
+        return roc, Curve(result.name, *precision_points(ranks), reached["average_precision"])
+
+    pairs = list(zip(evaluation.results, evaluation.scorings, strict=True))
+    roc, pr = zip(*mapped(of, pairs, desc="Curves", unit="score"), strict=True)
+    return list(roc), list(pr)
 
 
 def _channel(evaluation: Evaluation, task: SeriesTask, number: int, config: Config) -> ChannelView:
