@@ -32,14 +32,13 @@ def run(argv: list[str] | None) -> None:
     """Parse settings, then train and test every class; for series also export and evaluate the scores of each."""
     flags = vars(make_parser(__doc__).parse_args(argv))
     recipe = flags.pop("config")
-    if flags.get("mode") == "score":
-        config = load_config(recipe, flags, _recorded(flags.get("run", ""), load_config(recipe, flags).work_dir))
-    else:
-        config = load_config(recipe, flags)
-    warn_of_idle(config, flags)
-
-    keep_freed_memory()
     with loading("torch"):
+        if flags.get("mode") == "score":
+            config = load_config(recipe, flags, _recorded(flags.get("run", ""), load_config(recipe, flags).work_dir))
+        else:
+            config = load_config(recipe, flags)
+        warn_of_idle(config, flags)
+        keep_freed_memory()
         from runtime import distributed  # here and below, because --help must not wait for NumPy and torch
 
     with distributed.session(config.device), told_when_stopped(lambda: AGAIN):

@@ -5,8 +5,8 @@
 Train, score, evaluate and report, each time in a process and a folder of its own: SMAP, and made-up channels, many and
 short. The earlier tree with configs/smap_line.py, today's with that, whose features come with it, and with
 configs/imagenet.py, the same resnet18 as the earlier tree's. Both trees run with the packages that are installed here,
-and that commit needs plotly. About 15 minutes; writes a table to benchmarks/speed.md; of a machine that does other
-things at the same time it means little.
+and that commit needs plotly, compiled once, as an installation keeps them. About 20 minutes; writes a table to
+benchmarks/speed.md; of a machine that does other things at the same time it means little.
 """
 
 import argparse
@@ -54,7 +54,9 @@ def run_command(tree: Path, data: Path, recipe: str, weights: Path | None) -> Ru
         flags = ("--config", recipe, "--dataset", "smap", "--data-path", data, "--work-dir", work_dir)
         flags += () if weights is None else ("--weights", weights)
         before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        done = subprocess.run([sys.executable, "main.py", *map(str, flags)], cwd=tree, capture_output=True, text=True)
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        command = [sys.executable, "main.py", *map(str, flags)]
+        done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
         seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         raise InputError(f"{tree}: main.py ends with {done.returncode}:\n{done.stderr.strip()[-2000:]}")
