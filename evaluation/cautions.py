@@ -69,7 +69,8 @@ def _of_channel(task: SeriesTask, scored: Scored, config: Config, training: Rang
     if lined and training is not None and 0 < training.steps < FEWEST_CELLS * coarsest:
         yield (
             f"short training: the coarsest features are {coarsest} steps apart, and of less than "
-            f"{FEWEST_CELLS * coarsest} training steps little can be learnt about them (--time-scales 1 helps): {{}}",
+            f"{FEWEST_CELLS * coarsest} training steps little can be learnt about them (--time-scales 1 leaves most of "
+            "them out): {}",
             f"{name} {training.steps} steps",
         )
     if (above := float(under_alarm(scored.alarms, len(scored.scores)).mean())) > ALARMED:

@@ -116,7 +116,7 @@ def test_short_training(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     folder = run(tmp_path, plant(800))
     (told,) = warned(folder, plant(1500, seed=1), capsys)
     assert "the coarsest features are 128 steps apart, and of less than 2560 training steps little" in told
-    assert told.endswith("(--time-scales 1 helps): plant 300 steps")
+    assert told.endswith("(--time-scales 1 leaves most of them out): plant 300 steps")
 
 
 def test_no_step_was_held_out(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -32,6 +32,8 @@ def test_every_setting_is_covered() -> None:
 class Constant:
     """A detector to which every step is alike."""
 
+    at_once = 1
+
     def __init__(self, *made_for: typing.Any) -> None:
         self.channels, self.rows, self.weights = list(made_for[2]), ["score"], "none"
 
