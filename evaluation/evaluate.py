@@ -40,7 +40,7 @@ from runs.scores import AGAIN, ScoreFiles, check_data, open_scores
 from runtime.errors import InputError, note, unknown_name, warn
 from runtime.files import atomic_file
 from runtime.reading import understood
-from runtime.threads import begun, collected, mapped
+from runtime.threads import begun, collected, mapped, processors
 from settings.config import Config
 from settings.effects import scaling_name
 
@@ -253,4 +253,5 @@ def _judge_all(
         known = scoring()
         return known, judge(known, labels, policy, options)
 
-    return mapped(judged, scorings, desc="Judge", unit="score")
+    # by half of the processors: the others compute trivial scores, and judging is of steps too small for many threads
+    return mapped(judged, scorings, desc="Judge", unit="score", at_once=max(processors() // 2, 1))

@@ -91,9 +91,8 @@ def exceeded_by_maxima(
     uncertain, so `safe` standard errors are added, s sqrt((1 + 1.1396 K + 1.1 K^2) / n) each for n maxima (Kite,
     "Frequency and Risk Analyses in Hydrology", 1977).
     """
-    distances = root(train_scores)
-    starts = np.linspace(0, len(distances), max(len(distances) // block, 1), endpoint=False).astype(int)
-    maxima = np.maximum.reduceat(distances, starts)
+    starts = np.linspace(0, len(train_scores), max(len(train_scores) // block, 1), endpoint=False).astype(int)
+    maxima = root(np.maximum.reduceat(train_scores, starts))
     middle = float(maxima.mean())
     deviation = float(maxima.std(ddof=1)) if len(maxima) > 1 else 0.0
     deviation = max(deviation, LEAST_DEVIATION * abs(middle))
