@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from models.densities.base import Density, DensityShape, LeftOut, Levels, Origins, Part, Spread, places
 from models.densities.coreset import greedy_coreset
 
-AT_ONCE = 512  # features whose distances are computed at once
+AT_ONCE = 256  # features whose distances are computed at once
 
 
 class Memory(Density):
