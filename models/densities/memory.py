@@ -57,16 +57,17 @@ class Memory(Density):
         batch, planes, height, width = features.shape
         # |a - b|^2 = |a|^2 - 2 a b + |b|^2, some at a time: without roots, and within the processor's cache
         squares = kept.square().sum(dim=1)
-        some_at_a_time = (asked,) if torch.compiler.is_exporting() else asked.split(AT_ONCE)
-        beside = [squares] * len(some_at_a_time)
+        pictures = [(squares, asked)]
         if self.left_out and parts is not None:
             without = self._without(squares, self.get_buffer(f"origin_{level}_{bank}"))
-            beside = [without[some] for some in parts.repeat_interleave(height * width).split(AT_ONCE)]
-        parts_found = [
-            torch.addmm(added, some, kept.T, alpha=-2).amin(dim=1)
-            for added, some in zip(beside, some_at_a_time, strict=True)
+            pictures = [(without[n], x) for n, x in zip(parts.tolist(), asked.split(height * width), strict=True)]
+        exporting = torch.compiler.is_exporting()
+        found = [
+            torch.addmm(beside, some, kept.T, alpha=-2).amin(dim=1)
+            for beside, picture in pictures
+            for some in ((picture,) if exporting else picture.split(AT_ONCE))
         ]
-        nearest = (torch.cat(parts_found) + asked.square().sum(dim=1)).clamp_min(0)
+        nearest = (torch.cat(found) + asked.square().sum(dim=1)).clamp_min(0)
         return (0.5 * nearest / self.get_buffer(f"unit_{level}") / planes).reshape(batch, height, width)
 
     def _without(self, squares: Tensor, origins: Tensor) -> Tensor:
