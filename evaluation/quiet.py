@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from drawing.layouts import make_layout
 from drawing.steps import PARTS, training_parts
 from evaluation.alarms import Policy, raise_alarms
-from evaluation.thresholds import learn
+from evaluation.thresholds import learn, threshold_of
 from settings.config import Config
 
 
@@ -32,6 +32,6 @@ def quiet_alarms(train_scores: NDArray[np.floating], policy: Policy) -> tuple[in
     thresholds = np.empty(len(known))
     for start, stop in training_parts(len(known)):
         others = np.concatenate([known[:start], known[stop:]])
-        thresholds[start:stop] = learn(policy.threshold, policy.risk, others).threshold
+        thresholds[start:stop] = threshold_of(policy.threshold, policy.risk, others)
     alarms, _ = raise_alarms(known, learn(policy.threshold, policy.risk, known), policy, thresholds)
     return len(alarms), len(known)

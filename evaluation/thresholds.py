@@ -38,16 +38,20 @@ def learn(rule: str, risk: float, train_scores: NDArray[np.floating] | None) -> 
     threshold; or q and a number such as q0.99, that quantile of the training scores.
     """
     known = np.zeros(0) if train_scores is None else train_scores[np.isfinite(train_scores)]
-    usual = float(np.median(known)) if len(known) else None
+    return Learnt(threshold_of(rule, risk, known), float(np.median(known)) if len(known) else None)
+
+
+def threshold_of(rule: str, risk: float, known: NDArray[np.floating]) -> float | None:
+    """The threshold of `learn` from finite training scores (N,); None where there are none to learn it from."""
     if is_number(rule):
-        return Learnt(float(rule), usual)
+        return float(rule)
     if not len(known):
-        return Learnt(None, None)
+        return None
     if rule == "maxima":
-        return Learnt(exceeded_by_maxima(known, risk), usual)
+        return exceeded_by_maxima(known, risk)
     if rule == "pot":
-        return Learnt(peaks_over_threshold(known), usual)
-    return Learnt(float(np.quantile(known, float(rule[1:]))), usual)
+        return peaks_over_threshold(known)
+    return float(np.quantile(known, float(rule[1:])))
 
 
 def root(scores: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -28,8 +28,9 @@ def intervals_of(mask: ArrayLike, lengths: Sequence[int]) -> NDArray[np.int64]:
     """
     inside = np.asarray(mask) != 0
     if list(lengths) == [len(inside)]:  # as in most calls, which are many
-        edges = np.flatnonzero(np.diff(inside, prepend=False, append=False)).reshape(-1, 2)
-        return edges - [0, 1]
+        framed = np.zeros(len(inside) + 2, dtype=bool)
+        framed[1:-1] = inside
+        return np.flatnonzero(framed[1:] != framed[:-1]).reshape(-1, 2) - [0, 1]
     bounds = channel_bounds(lengths, len(inside))
     begins, ends = inside.copy(), inside.copy()
     begins[1:] &= ~inside[:-1]
