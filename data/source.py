@@ -110,17 +110,19 @@ class ChosenColumns:
     def __init__(self, source: SeriesSource, names: tuple[str, ...]) -> None:
         self._source, self._names = source, names
         self._kept: dict[tuple[str, str], NDArray[np.float64]] = {}
+        self._room = KEPT_BYTES
         self.name, self.channels, self.origin = source.name, source.channels, source.origin
         self.untrained = source.untrained
 
     def series(self, channel: str, split: str) -> NDArray[np.float64]:
-        """The chosen columns (T, D) of the channel; the first that fit into `KEPT_BYTES` are read once."""
+        """The chosen columns (T, D) of the channel; the first that fit into `KEPT_BYTES` are kept."""
         if (channel, split) in self._kept:
             return self._kept[channel, split].copy()
         known = self._source.columns(channel)
         found = self._source.series(channel, split)[:, [known.index(name) for name in self.columns(channel)]]
-        if sum(kept.nbytes for kept in self._kept.values()) + found.nbytes <= KEPT_BYTES:
+        if found.nbytes <= self._room:
             self._kept[channel, split] = found.copy()
+            self._room -= found.nbytes
         return found
 
     def columns(self, channel: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -66,9 +67,12 @@ class SeriesWay:
         task, names = self.task, self.task.channels if split == "test" else self.task.trained
         rows = chosen_rows(self.detector.rows, self.config.levels)
         score = self.detector.scores if split == "test" else self.detector.held_out
+        reading = Lock()  # sources keep what they have read, and need not know of threads
 
         def written(name: str) -> float:
-            found = score(name, task.source.series(name, split))
+            with reading:
+                series = task.source.series(name, split)
+            found = score(name, series)
             _save(level_map_file(folder, name), found.rows)
             if found.of_columns is not None:
                 _save(column_file(folder, name), found.of_columns)

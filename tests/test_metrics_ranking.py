@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from metric_references import pooled_series, slow_best_f1, slow_f1, slow_point_adjusted_best_f1, split, unhurried
 from references import slow_auroc, slow_average_precision
 from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve, roc_auc_score, roc_curve
 
 from metrics.ranking import auroc, average_precision, best_f1, point_adjusted_best_f1, precision_points, roc_points
-from metrics.ranks import ranks_of
+from metrics.ranks import ranks_among, ranks_of
 
 
 @unhurried
@@ -41,6 +42,18 @@ def test_ranks_count_the_steps_at_and_above_every_score(sample: tuple) -> None:
     assert ranks.found.tolist() == [np.count_nonzero(labels[scores >= t]) for t in ranks.thresholds]
     np.testing.assert_array_equal(ranks.thresholds[ranks.place], scores)
     assert ranks.is_one_class == (len(set(labels.tolist())) < 2)
+
+
+@unhurried
+@given(pooled_series(both_classes=False), st.integers(0, 2**32 - 1))
+def test_ranks_of_some_steps_are_those_of_sorting_them_alone(sample: tuple, seed: int) -> None:
+    labels, scores, _ = sample
+    chosen = np.random.default_rng(seed).random(len(scores)) < 0.5
+    found = ranks_among(ranks_of(labels, scores), chosen, labels[chosen], scores[chosen])
+    alone = ranks_of(labels[chosen], scores[chosen])
+    for name in ("thresholds", "found", "predicted", "place"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(alone, name))
+    np.testing.assert_array_equal(scores[chosen][found.order], scores[chosen][alone.order])
 
 
 @unhurried

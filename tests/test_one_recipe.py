@@ -45,7 +45,10 @@ def test_what_is_measured_is_the_telemetry_value_and_every_column_of_a_table(tmp
     source = TelemanomSource(folder, "SMAP")
     measured = ChosenColumns(source, MEASURED)
     assert measured.columns("P-1") == ["telemetry value"] != source.columns("P-1")
-    np.testing.assert_array_equal(measured.series("P-1", "test"), source.series("P-1", "test")[:, :1])
+    for _ in range(3):  # kept after the first time, and nobody else's
+        found = measured.series("P-1", "test")
+        np.testing.assert_array_equal(found, source.series("P-1", "test")[:, :1])
+        found += 1
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(400, 3)), columns=["a", "b", "c"])
     fitted = msflow.fit(frame, folder=tmp_path / "fitted")

@@ -69,5 +69,13 @@ def test_writing_a_report_leaves_its_files_and_nothing_else(tmp_path):
     assert imread(tmp_path / "roc.png").std() > 0.05
 
 
+def test_pictures_are_drawn_of_the_channels_asked_for_and_the_page_shows_all(tmp_path):
+    drawn = list(LENGTHS)[1:2]
+    page = write_report(tmp_path, make_report(), drawn)
+    assert [path.name for path in (tmp_path / "channels").iterdir()] == [f"{file_name(drawn[0])}.png"]
+    (tmp_path / "all").mkdir()
+    assert page.read_text(encoding="utf-8") == write_report(tmp_path / "all", make_report()).read_text(encoding="utf-8")
+
+
 def test_file_names_of_different_channels_differ():
     assert file_name("A-1") == "A-1" and file_name("a/b") == "a%2Fb" != file_name("a%2Fb")

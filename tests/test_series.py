@@ -1,7 +1,9 @@
 """Series by their raw -log p, through the real commands: every layout, head and condition, and bad settings."""
 
 import json
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +12,9 @@ from conftest import tiny_flags, unexpected, without_idle, write_telemanom
 
 import eval_smap_timestep
 import main
+import msflow
 from detectors.loop import Course
+from detectors.series import SeriesWay
 from drawing import LAYOUTS
 from runs.rows import chosen_rows, time_step_scores, unnamed_rows
 from runtime.errors import InputError
@@ -232,3 +236,37 @@ def test_a_resumed_run_is_that_of_its_checkpoint_and_not_of_a_later_start(
     capsys.readouterr()
     assert run(data, *flags, "--lr", "1e-5", "--meta-epochs", "2", "--resume") == 2
     assert "--resume with other settings: lr was 0.0001, now 1e-05" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("split", ["test", "train"])
+def test_channels_scored_on_threads_have_the_scores_of_one_after_the_other(split: str, tmp_path: Path) -> None:
+    """The source, which keeps what it has read, is asked by one thread at a time."""
+    rng = np.random.default_rng(0)
+    series = {f"c{n}": np.cumsum(rng.normal(size=(400, 2)), axis=0) for n in range(6)}
+    fitted = msflow.fit(series, columns=["all"], time_scales=[1, 2])
+    detector, asked = fitted._run.detector, []
+
+    class Slow:
+        def series(self, channel: str, of: str) -> np.ndarray:
+            asked.append(channel)
+            assert len(asked) == 1
+            time.sleep(0.01)
+            asked.remove(channel)
+            return series[channel]
+
+        def place(self, channel: str, of: str) -> str:
+            return channel
+
+    task = SimpleNamespace(source=Slow(), channels=list(series), trained=list(series), splits=["test", "train"])
+    task.labels = SimpleNamespace(has_anomaly=lambda channel: False)
+    found = []
+    for number in (1, 4):
+        folder = tmp_path / str(number)
+        (folder / "maps").mkdir(parents=True)
+        (folder / "columns").mkdir()
+        detector.at_once = number
+        SeriesWay(fitted._run.config, task, detector, {}).write(split, folder)
+        found.append({path.name: np.load(path) for path in sorted(folder.rglob("*.npy")) if path.stem != "filenames"})
+    assert found[0].keys() == found[1].keys() and len(found[0]) == 6 + 2
+    for name, array in found[0].items():
+        np.testing.assert_allclose(found[1][name], array, rtol=1e-5, atol=1e-6)
