@@ -17,7 +17,7 @@ from drawing.gaps import filled
 from drawing.ranges import Ranges
 from evaluation import BASELINES
 from evaluation.alarms import Policy
-from evaluation.baselines import MOST_WINDOWS, TrainAndTest, trivial_scores
+from evaluation.baselines import MOST_WINDOWS, Baseline, TrainAndTest, trivial_scores
 from evaluation.causes import Causes, usual_of
 from evaluation.cautions import cautions
 from evaluation.console import print_alarms, print_counts, print_headline, print_tables
@@ -227,7 +227,13 @@ def _trivial(task: SeriesTask, channels: Sequence[str], config: Config) -> Itera
         return Scoring(name, list(channels), [test for _, test in pairs], [train for train, _ in pairs])
 
     jobs = [(baseline, pair) for _, baseline in BASELINES.items() for pair in series]
-    with begun(lambda job: trivial_scores(job[0], *job[1], scaling, config.smooth, config.trailing), jobs) as futures:
+
+    def scored(job: tuple[Baseline, TrainAndTest]) -> TrainAndTest:
+        baseline, pair = job
+        return trivial_scores(baseline, *pair, scaling, config.smooth, config.trailing)
+
+    # the other half of the processors judges: more threads would wait for each other
+    with begun(scored, jobs, at_once=_half()) as futures:
         yield [
             partial(scoring, name, futures[place * len(series) : (place + 1) * len(series)])
             for place, (name, _) in enumerate(BASELINES.items())
@@ -253,5 +259,10 @@ def _judge_all(
         known = scoring()
         return known, judge(known, labels, policy, options)
 
-    # by half of the processors: the others compute trivial scores, and judging is of steps too small for many threads
-    return mapped(judged, scorings, desc="Judge", unit="score", at_once=max(processors() // 2, 1))
+    # the other half of the processors computes trivial scores, and judging is of steps too small for many threads
+    return mapped(judged, scorings, desc="Judge", unit="score", at_once=_half())
+
+
+def _half() -> int:
+    """Half of the processors, one at least."""
+    return max(processors() // 2, 1)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from models.densities import calibrated
 from models.densities.base import USUAL_ENERGY, Part
 from models.densities.calibrated import Calibrated
 from models.densities.gaussian import GaussianDensity
@@ -49,6 +50,16 @@ def test_features_in_other_units_give_the_same_energies() -> None:
     found = zip(small(asked, torch.tensor([0])), large(asked_large, torch.tensor([0])), strict=True)
     for energy, other in found:
         torch.testing.assert_close(energy, other, rtol=1e-3, atol=1e-4)
+
+
+def test_of_many_channels_some_at_equal_distances_tell_what_is_usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    channels = [pyramids(scale, channels=1)[0] for scale in (1.0, 9.0, 1.0, 9.0, 1.0)]
+    monkeypatch.setattr(calibrated, "MOST_CHANNELS", 3)
+    density = Calibrated([GaussianDensity(5, FEATURES, 1e-6), MemoryDensity(5, FEATURES, 1000)], 2)
+    density.fit(channels, seed=0)
+    alone = Calibrated([GaussianDensity(3, FEATURES, 1e-6), MemoryDensity(3, FEATURES, 1000)], 2)
+    alone.fit(channels[::2], seed=0)
+    torch.testing.assert_close(density.usual[0], alone.usual[0])  # a memory's are in units of all channels
 
 
 def test_without_a_part_it_knows_less_in_the_same_units() -> None:

@@ -35,7 +35,7 @@ def origins(channel: int, level: int) -> torch.Tensor:
 
 
 def inside(level: int, part: Part) -> torch.Tensor:
-    return part.holds(origins(part.series, level))
+    return torch.tensor([part.start <= n * STEP[level] < part.stop for n in range(CELLS[level])])
 
 
 def fitted(density: Density, pyramids: list, told=origins) -> Density:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,9 @@ class Drawings:
         self.drawing = Drawing.of(config)
         self._scaling: dict[str, Scaling] = {}
         self._together = config.columns == TOGETHER
+        counts = [self.count(channel) for channel in known]
+        self._first = dict(zip(known, accumulate(counts, initial=0), strict=False))
+        self.total = counts[0] if self.shared else sum(counts)  # drawings with a density of their own
         first, *others = known.items()
         for channel, columns in others if self.shared else ():
             if columns != first[1]:
@@ -38,21 +42,12 @@ class Drawings:
 
     def numbers(self, channel: str) -> list[int]:
         """The numbers of the drawings of a known channel; those that share a density have the same."""
-        names = list(self.known)
-        counts = [self.count(name) for name in names]
-        first = 0 if self.shared else sum(counts[: names.index(channel)])
-        return list(range(first, first + counts[0 if self.shared else names.index(channel)]))
+        first = 0 if self.shared else self._first[channel]
+        return list(range(first, first + self.count(channel)))
 
     def series_number(self, channel: str, place: int) -> int:
         """A number for a drawing of a known channel that no other has, whatever density they share."""
-        names = list(self.known)
-        return sum(self.count(name) for name in names[: names.index(channel)]) + place
-
-    @property
-    def total(self) -> int:
-        """How many drawings there are with a density of their own."""
-        names = list(self.known)[:1] if self.shared else list(self.known)
-        return sum(self.count(name) for name in names)
+        return self._first[channel] + place
 
     def count(self, channel: str) -> int:
         """How many drawings a known channel has."""

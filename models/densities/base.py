@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from models.checkpoints import load_parts
@@ -54,11 +55,6 @@ class Part:
     series: int
     start: int
     stop: int
-
-    def holds(self, origins: Tensor) -> Tensor:
-        """Which of some features come from it: their series and steps (N, 2) -> (N,)."""
-        series, step = origins.unbind(dim=1)
-        return (series == self.series) & (step >= self.start) & (step < self.stop)
 
 
 LeftOut = tuple[Levels, Part]  # of the training of a channel: features, level l (N, C_l, H_l, W_l), and whose they are
@@ -120,6 +116,13 @@ class Density(nn.Module):
     def load_state(self, path: Path, content: dict[str, Any]) -> None:
         """Take the content of the checkpoint `path`. Raises InputError where it lacks a part, or is of another make."""
         load_parts(path, content, self.parts())
+
+
+def held_by(parts: Sequence[Part], origins: Tensor) -> Tensor:
+    """Which of some features come from each part: their series and steps (N, 2) -> (P, N)."""
+    series, start, stop = torch.tensor([(p.series, p.start, p.stop) for p in parts], device=origins.device).T[..., None]
+    of, step = origins.unbind(dim=1)
+    return (of == series) & (step >= start) & (step < stop)
 
 
 def places(level: Tensor) -> Tensor:

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from models.densities.apart import Apart
-from models.densities.base import TINY, USUAL_ENERGY, Density, DensityShape, LeftOut, Levels, Origins, Part
+from models.densities.base import TINY, USUAL_ENERGY, Density, DensityShape, LeftOut, Levels, Origins, Part, held_by
 from models.densities.gaussian import gaussian
 from models.densities.memory import memory
 from runtime.progress import progress_bar
 
 PARTS = 5  # of a series, each of which is held out in turn
+MOST_CHANNELS = 256  # that usual energies are learnt from; of more, as many at equal distances
 
 
 class Calibrated(Density):
@@ -37,10 +38,10 @@ class Calibrated(Density):
         origins = origins or _counted(pyramids)
         for density in self.densities:
             density.fit(pyramids, seed, origins)
-        means = []
-        with progress_bar(len(pyramids), desc="Usual energies", unit="drawing") as bar:
-            for number, levels in enumerate(pyramids):
-                means.append(self._held_out(number, levels, origins))
+        means, count = [], min(len(pyramids), MOST_CHANNELS)
+        with progress_bar(count, desc="Usual energies", unit="drawing") as bar:
+            for number in torch.linspace(0, len(pyramids) - 1, count).round().long().tolist():
+                means.append(self._held_out(number, pyramids[number], origins))
                 bar.update()
         usual = torch.stack(means).nanmedian(dim=0).values
         self.usual.copy_(torch.where(usual.isfinite() & (usual > TINY), usual, self.usual))
@@ -107,8 +108,9 @@ def _folds(
     The features (B, C_l, H_l, W_l) to ask about, the number (B,) of the part that each picture is to be seen without,
     which columns (B, W_l) of them count, by level, None for all; and the parts. `origins` (N, 2) by level.
     """
-    parts = [(part, [part.holds(found).to(levels[0].device) for found in origins]) for part in _parts(origins[0])]
-    parts = [(part, chosen) for part, chosen in parts if all(held.any() for held in chosen)]
+    parts = list(_parts(origins[0]))
+    of_level = [held_by(parts, found).to(levels[0].device) for found in origins]
+    parts = [(part, chosen) for part, *chosen in zip(parts, *of_level, strict=True) if all(map(torch.any, chosen))]
     if len(levels[0]) == 1 and len(origins[0]) == levels[0].shape[-1] and parts:
         apart = [Apart.of(chosen) for chosen in zip(*(chosen for _, chosen in parts), strict=True)]
         asked = [each.pictures(level) for each, level in zip(apart, levels, strict=True)]

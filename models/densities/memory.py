@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.densities.base import Density, DensityShape, LeftOut, Levels, Origins, Part, Spread, places
+from models.densities.base import Density, DensityShape, LeftOut, Levels, Origins, Part, Spread, held_by, places
 from models.densities.coreset import greedy_coreset
 
 AT_ONCE = 256  # features whose distances are computed at once
@@ -72,7 +72,7 @@ class Memory(Density):
 
     def _without(self, squares: Tensor, origins: Tensor) -> Tensor:
         """What is added to the products with the features of a bank, (P, N): infinite where a part is left out."""
-        held = torch.stack([part.holds(origins) for part in self.left_out])
+        held = held_by(self.left_out, origins)
         return torch.where(held & ~held.all(dim=1, keepdim=True), torch.inf, squares)
 
 
