@@ -125,7 +125,7 @@ def test_cells_are_put_back_where_they_were() -> None:
     chosen = [torch.zeros(12, dtype=torch.bool) for _ in range(3)]
     chosen[0][[1, 2, 3, 9]] = True
     chosen[2][[0, 4]] = True
-    apart = Apart.of(chosen)
+    apart = Apart.of(torch.stack(chosen))
     pictures = apart.pictures(line)
     assert pictures.shape == (3, 2, 1, 4)
     assert pictures[0, 0, 0].tolist() == [1, 2, 3, 9] and pictures[2, 1, 0, :2].tolist() == [12, 16]

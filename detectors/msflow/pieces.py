@@ -64,9 +64,9 @@ class PyramidMaker(ABC):
     def places(self, num_columns: int) -> list[NDArray[np.integer]]:
         """The columns at which the pictures or cells along `axis` begin, by level, in a series of `num_columns`."""
 
-    def chosen(self, level: Tensor, places: NDArray[np.bool_ | np.integer]) -> Tensor:
+    def chosen(self, level: Tensor, places: NDArray[np.integer] | slice) -> Tensor:
         """The pictures or cells of a level at some of the places."""
-        chosen = torch.from_numpy(places).to(level.device)
+        chosen = places if isinstance(places, slice) else torch.from_numpy(places).to(level.device)
         return level[chosen] if self.axis == 0 else level[..., chosen]
 
     @abstractmethod

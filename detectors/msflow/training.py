@@ -29,7 +29,8 @@ class Place:
 class Learnt:
     """Pyramid of a drawing of a training series, as learnt: levels, and the step that each place along them is of.
 
-    `steps` (N,) by level, of the N pictures or cells along the maker's axis, count from 0 at the first time scale.
+    `steps` (N,) by level, of the N pictures or cells along the maker's axis, ascend; they count from 0 at the first
+    time scale.
     """
 
     maker: PyramidMaker
@@ -41,7 +42,7 @@ class Learnt:
         """What was learnt of the steps `start` to `stop`, exclusive, or of pictures that hold any of them."""
         beyond = self.maker.extent * self.place.scale
         part = Part(self.place.series, start - beyond, stop + beyond)
-        inside = [(steps >= part.start) & (steps < part.stop) for steps in self.steps]
+        inside = [slice(*np.searchsorted(steps, [part.start, part.stop])) for steps in self.steps]
         return [self.maker.chosen(*pair) for pair in zip(self.levels, inside, strict=True)], part
 
 
@@ -78,13 +79,13 @@ def energies_without(
     `part_of` (N,) by level are the numbers of the parts among those `left_out`. NaN where a density cannot do without.
     """
     alike = maker.layout.rows_alike
-    apart = [[torch.from_numpy(of == p).to(levels[0].device) for p in range(len(left_out))] for of in part_of]
+    numbers = torch.arange(len(left_out), device=levels[0].device)
+    apart = [torch.from_numpy(of).to(levels[0].device) == numbers[:, None] for of in part_of]
     if maker.axis:  # the cells of a line are few: all parts at once
         rest = density.without(number, left_out)
         if rest is None:
             return [torch.full_like(level[:, 0], torch.nan) for level in levels]
         cells = [Apart.of(chosen) for chosen in apart]
-        numbers = torch.arange(len(left_out), device=levels[0].device)
         found = rest([c.pictures(level) for c, level in zip(cells, levels, strict=True)], numbers, None, alike)
         return [c.line(energy, level.shape[-1]) for c, energy, level in zip(cells, found, levels, strict=True)]
     energies = [torch.full_like(level[:, 0], torch.nan) for level in levels]
@@ -93,8 +94,8 @@ def energies_without(
         asked = [level[held] for level, held in zip(levels, chosen, strict=True)]
         rest = density.without(number, [one]) if len(asked[0]) else None  # else no picture begins in this part
         if rest is not None:
-            numbers = torch.zeros(len(asked[0]), dtype=torch.int64, device=levels[0].device)
-            for energy, held, values in zip(energies, chosen, rest(asked, numbers, None, alike), strict=True):
+            zeros = torch.zeros(len(asked[0]), dtype=torch.int64, device=levels[0].device)
+            for energy, held, values in zip(energies, chosen, rest(asked, zeros, None, alike), strict=True):
                 energy[held] = values
     return energies
 

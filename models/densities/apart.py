@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,9 +20,8 @@ class Apart:
     inside: Tensor
 
     @classmethod
-    def of(cls, chosen: Sequence[Tensor]) -> Apart:
-        """By which of the cells, (W,), belong to each part."""
-        owned = torch.stack(list(chosen))
+    def of(cls, owned: Tensor) -> Apart:
+        """By which of the cells belong to each part, (P, W)."""
         most = max(int(owned.sum(dim=1).max()), 1)
         cells = owned.int().argsort(dim=1, descending=True, stable=True)[:, :most]
         return cls(cells, owned.gather(1, cells))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import compress
 from typing import Any
 
 import torch
@@ -109,15 +110,17 @@ def _folds(
     which columns (B, W_l) of them count, by level, None for all; and the parts. `origins` (N, 2) by level.
     """
     parts = list(_parts(origins[0]))
-    of_level = [held_by(parts, found).to(levels[0].device) for found in origins]
-    parts = [(part, chosen) for part, *chosen in zip(parts, *of_level, strict=True) if all(map(torch.any, chosen))]
+    held = [held_by(parts, found).to(levels[0].device) for found in origins]  # (P, N) by level
+    known = torch.stack([of_level.any(dim=1) for of_level in held]).all(dim=0)
+    parts, held = list(compress(parts, known)), [of_level[known] for of_level in held]
+    by_part = list(zip(parts, *held, strict=True))
     if len(levels[0]) == 1 and len(origins[0]) == levels[0].shape[-1] and parts:
-        apart = [Apart.of(chosen) for chosen in zip(*(chosen for _, chosen in parts), strict=True)]
+        apart = [Apart.of(owned) for owned in held]
         asked = [each.pictures(level) for each, level in zip(apart, levels, strict=True)]
-        left_out = [([x[..., held] for x, held in zip(levels, chosen, strict=True)], part) for part, chosen in parts]
+        left_out = [([x[..., of] for x, of in zip(levels, chosen, strict=True)], part) for part, *chosen in by_part]
         yield asked, torch.arange(len(parts), device=asked[0].device), [each.inside for each in apart], left_out
         return
-    for part, chosen in parts:
+    for part, *chosen in by_part:
         asked = [level[held] for level, held in zip(levels, chosen, strict=True)]
         yield asked, torch.zeros(len(asked[0]), dtype=torch.int64, device=asked[0].device), None, [(asked, part)]
 

@@ -45,16 +45,19 @@ class GaussianDensity(Density):
 
         Mean and variance of the others follow from those of all and of the features left out (Chan et al., see Spread).
         """
-        features = [self.get_buffer(f"mean_{level}").shape[1] for level in self._levels]
-        rest = GaussianDensity(len(left_out), features, self.floor).to(self.mean_0.device)
+        num_features = [self.get_buffer(f"mean_{level}").shape[1] for level in self._levels]
+        rest = GaussianDensity(len(left_out), num_features, self.floor).to(self.mean_0.device)
         for level in self._levels:
             count, floor = self.get_buffer(f"count_{level}")[channel].double(), self.get_buffer(f"floor_{level}")
             mean, variance = (self.get_buffer(f"{name}_{level}")[channel].double() for name in ("mean", "variance"))
-            parts = [places(levels[level]).double() for levels, _ in left_out]
+            parts = [places(levels[level]) for levels, _ in left_out]
             number = torch.tensor([[len(part)] for part in parts], device=mean.device)  # as column (P, 1)
             kept = count - number
-            means = torch.stack([part.sum(dim=0) for part in parts]) / number.clamp_min(1)
-            squares = torch.stack([(part - m).square().sum(dim=0) for part, m in zip(parts, means, strict=True)])
+            features = torch.cat(parts).double()
+            of = torch.arange(len(parts), device=mean.device).repeat_interleave(number[:, 0])
+            member = nn.functional.one_hot(of, len(parts)).T.double()  # sums by part are products with it, (P, N)
+            means = member @ features / number.clamp_min(1)
+            squares = member @ (features - means[of]).square()
             shift = means - mean
             total = count * (variance - floor.double()) - squares - shift.square() * count * number / kept
             known = (number > 0) & (kept >= 1)
