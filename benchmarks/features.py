@@ -65,6 +65,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     **{f"clip {limit:g}": {"clip": limit} for limit in (8.0, 16.0, 64.0)},
     "one scale": {"time_scales": [1]},
     "two scales": {"time_scales": [1, 2]},
+    "four scales": {"time_scales": [1, 2, 4, 8]},
+    **{f"std {std:g}": {"img_std": [std] * 3} for std in (0.3, 0.1, 0.01)},
 }
 
 
