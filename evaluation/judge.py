@@ -13,6 +13,7 @@ from evaluation.thresholds import Learnt, learn
 from metrics.bootstrap import channel_draws, channels_won, percentile_intervals, resampled_metrics
 from metrics.events import Alarm
 from metrics.metric import Options, Steps
+from metrics.ranking import Points, precision_points, roc_points
 from metrics.table import Values, step_metrics
 
 POOLED, PER_CHANNEL, SECOND_HALF = "pooled", "mean per channel", "second half"
@@ -56,7 +57,8 @@ class Result:
     """What a scoring reaches: metrics by part of the steps and by channel, with what was learnt, alarms and intervals.
 
     `going` (T,) are the steps that keep an alarm going, by channel. `confidence` holds 95 % intervals of the pooled
-    metrics, from a bootstrap over the channels whose values are `resampled`, ROC AUC and AP (R,).
+    metrics, from a bootstrap over the channels whose values are `resampled`, ROC AUC and AP (R,). `curves` are the
+    points of the pooled ROC curve and of precision by recall; None where the labels hold one class only.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Result:
     going: list[NDArray[np.bool_]]
     confidence: dict[str, tuple[float, float] | None] = field(default_factory=dict)
     resampled: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+    curves: tuple[Points, Points] | None = None
 
 
 Labelled = list[NDArray[np.uint8] | None]  # labels (T,) of every channel, None where nobody has labelled it
@@ -149,9 +152,11 @@ def judge(scoring: Scoring, labels: Labelled, policy: Policy, options: Options) 
         name: _mean(channels[number][name] for number in labelled_channels(labels)) for name in parts[POOLED]
     }
     alarms, going = zip(*raised, strict=True)
+    ranked = pooled.labels is not None and not pooled.ranks.is_one_class
+    curves = (roc_points(pooled.ranks), precision_points(pooled.ranks)) if ranked else None
     resampled = _resampled(pooled)
     ends = {} if resampled is None else percentile_intervals(resampled).by_metric()
-    return Result(scoring.name, parts, channels, learnt, list(alarms), list(going), ends, resampled)
+    return Result(scoring.name, parts, channels, learnt, list(alarms), list(going), ends, resampled, curves)
 
 
 def _found_of(arrays: Sequence[NDArray | None], work: Callable[[NDArray | None], Any]) -> list[Any]:

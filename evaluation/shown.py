@@ -9,11 +9,9 @@ from evaluation.alarms import Policy, limits
 from evaluation.details import Detail
 from evaluation.frames import Scored
 from evaluation.incidents import incidents_of
-from evaluation.judge import PARTS, POOLED, Labelled, Result, Scoring, labelled_channels
+from evaluation.judge import PARTS, POOLED, Labelled, Result, labelled_channels
 from evaluation.results import Evaluation, judged_by, told
 from evaluation.thresholds import squared
-from metrics.ranking import precision_points, roc_points
-from metrics.ranks import ranks_of
 from metrics.table import columns
 from report import (
     ALARM_RATE,
@@ -30,7 +28,6 @@ from report import (
     Table,
     count,
 )
-from runtime.threads import mapped
 from settings.config import Config
 
 MOST_SHOWN = 100  # channels on the page
@@ -45,7 +42,7 @@ def report_of(evaluation: Evaluation, task: SeriesTask, config: Config) -> Repor
     both_classes = labelled and model.parts[POOLED]["roc_auc"] is not None
     text, is_good = evaluation.verdict
     shown = _most_anomalous(evaluation.scored)
-    roc, pr = _curves(evaluation) if both_classes else ([], [])
+    roc, pr = _curves(evaluation.results) if both_classes else ([], [])
     return Report(
         title=f"{task.class_name}: anomalies in {count(len(evaluation.model.channels), 'channel')}",
         verdict=text,
@@ -120,22 +117,11 @@ def _headline(results: list[Result]) -> Table:
     return Table(heads, rows, groups, ranked=tuple(range(1, len(heads))), highlight=0)
 
 
-def _curves(evaluation: Evaluation) -> tuple[list[Curve], list[Curve]]:
+def _curves(results: list[Result]) -> tuple[list[Curve], list[Curve]]:
     """The ROC curves, and those of precision, of all scorings."""
-    known = labelled_channels(evaluation.labels)
-    measured = {number: np.isfinite(evaluation.model.test[number]) for number in known}
-    labels = np.concatenate([evaluation.labels[number][measured[number]] for number in known])
-
-    def of(pair: tuple[Result, Scoring]) -> tuple[Curve, Curve]:
-        result, scoring = pair
-        reached = result.parts[POOLED]
-        ranks = ranks_of(labels, np.concatenate([scoring.test[n][measured[n]] for n in known]))
-        roc = Curve(result.name, *roc_points(ranks), reached["roc_auc"])
-        return roc, Curve(result.name, *precision_points(ranks), reached["average_precision"])
-
-    pairs = list(zip(evaluation.results, evaluation.scorings, strict=True))
-    roc, pr = zip(*mapped(of, pairs, desc="Curves", unit="score"), strict=True)
-    return list(roc), list(pr)
+    known = [(result.name, *result.curves, result.parts[POOLED]) for result in results if result.curves is not None]
+    roc = [Curve(name, *points, reached["roc_auc"]) for name, points, _, reached in known]
+    return roc, [Curve(name, *points, reached["average_precision"]) for name, _, points, reached in known]
 
 
 def _channel(evaluation: Evaluation, task: SeriesTask, number: int, config: Config) -> ChannelView:

@@ -9,6 +9,8 @@ from metrics.events import intervals_of
 from metrics.metric import Column, Metric
 from metrics.ranks import Ranks, ranks_of
 
+Points = tuple[NDArray[np.float64], NDArray[np.float64]]  # of a curve, x and y (K + 1,)
+
 
 def one_class(labels: ArrayLike) -> bool:
     """Whether the labels are all alike, so that nothing can be ranked. Any shape."""
@@ -59,13 +61,13 @@ def _best_f1(ranks: Ranks) -> tuple[float, float] | None:
     return float(f1[best]), float(ranks.thresholds[best])
 
 
-def roc_points(ranks: Ranks) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def roc_points(ranks: Ranks) -> Points:
     """False and true positive rate at every threshold, from (0, 0) to (1, 1); labels of both classes."""
     false = (ranks.predicted - ranks.found) / ranks.num_normal
     return np.append(0.0, false), np.append(0.0, ranks.found / ranks.num_labelled)
 
 
-def precision_points(ranks: Ranks) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def precision_points(ranks: Ranks) -> Points:
     """Recall and precision at every threshold, from (0, 1) on; labels of both classes."""
     return np.append(0.0, ranks.found / ranks.num_labelled), np.append(1.0, ranks.found / ranks.predicted)
 

@@ -10,12 +10,13 @@ from models.densities.gaussian import GaussianDensity
 from models.densities.memory import MemoryDensity
 
 FEATURES = [4, 6]
+CELLS = (200, 100)  # of each level
 
 
 def pyramids(scale: float = 1.0, channels: int = 3) -> list[list[torch.Tensor]]:
     random = torch.Generator().manual_seed(1)
     return [
-        [scale * torch.randn(1, f, 1, n, generator=random) for f, n in zip(FEATURES, (200, 100), strict=True)]
+        [scale * torch.randn(1, f, 1, n, generator=random) for f, n in zip(FEATURES, CELLS, strict=True)]
         for _ in range(channels)
     ]
 
@@ -60,6 +61,29 @@ def test_of_many_channels_some_at_equal_distances_tell_what_is_usual(monkeypatch
     alone = Calibrated([GaussianDensity(3, FEATURES, 1e-6), MemoryDensity(3, FEATURES, 1000)], 2)
     alone.fit(channels[::2], seed=0)
     torch.testing.assert_close(density.usual[0], alone.usual[0])  # a memory's are in units of all channels
+
+
+def test_every_part_of_every_series_of_a_channel_is_held_out() -> None:
+    """One channel that two series share, end to end: five parts of each, as if left out one by one."""
+    levels = pyramids(channels=1)[0]
+
+    def origins(channel: int, level: int) -> torch.Tensor:
+        cells = CELLS[level]
+        half = cells // 2
+        return torch.tensor([(n // half, n % half * 200 // cells) for n in range(cells)])
+
+    gaussian = GaussianDensity(1, FEATURES, 0.1)
+    density = Calibrated([gaussian], 2)
+    density.fit([levels], 0, origins)
+    for level in range(2):
+        energies = []
+        for first in range(0, 200, 20):
+            cells = slice(first * CELLS[level] // 200, (first + 20) * CELLS[level] // 200)
+            left_out = [x[..., : x.shape[-1] // 10] for x in levels]
+            left_out[level] = levels[level][..., cells]
+            rest = gaussian.without(0, [(left_out, Part(first // 100, first % 100, first % 100 + 20))])
+            energies.append(rest(left_out, torch.tensor([0]))[level])
+        torch.testing.assert_close(density.usual[0, level], torch.cat(energies, dim=-1).mean())
 
 
 def test_without_a_part_it_knows_less_in_the_same_units() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import compress
+from itertools import compress, pairwise
 from typing import Any
 
 import torch
@@ -104,34 +104,34 @@ def _length(level: Tensor) -> int:
 def _folds(
     levels: Sequence[Tensor], origins: Sequence[Tensor]
 ) -> Iterator[tuple[Levels, Tensor, list[Tensor] | None, list[LeftOut]]]:
-    """What is left out of a channel's training at a time: all parts of a line, one part of pictures, which are many.
+    """What is left out of a channel's training at a time: all parts of a line's series, one part of pictures, of many.
 
     The features (B, C_l, H_l, W_l) to ask about, the number (B,) of the part that each picture is to be seen without,
     which columns (B, W_l) of them count, by level, None for all; and the parts. `origins` (N, 2) by level.
     """
-    parts = list(_parts(origins[0]))
-    held = [held_by(parts, found).to(levels[0].device) for found in origins]  # (P, N) by level
-    known = torch.stack([of_level.any(dim=1) for of_level in held]).all(dim=0)
-    parts, held = list(compress(parts, known)), [of_level[known] for of_level in held]
-    by_part = list(zip(parts, *held, strict=True))
-    if len(levels[0]) == 1 and len(origins[0]) == levels[0].shape[-1] and parts:
-        apart = [Apart.of(owned) for owned in held]
-        asked = [each.pictures(level) for each, level in zip(apart, levels, strict=True)]
-        left_out = [([x[..., of] for x, of in zip(levels, chosen, strict=True)], part) for part, *chosen in by_part]
-        yield asked, torch.arange(len(parts), device=asked[0].device), [each.inside for each in apart], left_out
-        return
-    for part, *chosen in by_part:
-        asked = [level[held] for level, held in zip(levels, chosen, strict=True)]
-        yield asked, torch.zeros(len(asked[0]), dtype=torch.int64, device=asked[0].device), None, [(asked, part)]
+    line, device = len(levels[0]) == 1 and len(origins[0]) == levels[0].shape[-1], levels[0].device
+    for series in origins[0][:, 0].unique().tolist():
+        parts = _parts(series, origins[0])
+        held = [held_by(parts, found).to(device) for found in origins]  # (P, N) by level
+        known = torch.stack([of_level.any(dim=1) for of_level in held]).all(dim=0)
+        parts, held = list(compress(parts, known)), [of_level[known] for of_level in held]
+        by_part = list(zip(parts, *held, strict=True))
+        if line and parts:
+            apart = [Apart.of(owned) for owned in held]
+            asked = [each.pictures(level) for each, level in zip(apart, levels, strict=True)]
+            left_out = [([x[..., of] for x, of in zip(levels, chosen, strict=True)], part) for part, *chosen in by_part]
+            yield asked, torch.arange(len(parts), device=device), [each.inside for each in apart], left_out
+            continue
+        for part, *chosen in by_part:
+            asked = [level[of] for level, of in zip(levels, chosen, strict=True)]
+            yield asked, torch.zeros(len(asked[0]), dtype=torch.int64, device=device), None, [(asked, part)]
 
 
-def _parts(origins: Tensor) -> Iterator[Part]:
-    """Parts of the series (N, 2) that a channel was learnt from."""
-    for series in origins[:, 0].unique().tolist():
-        steps = origins[origins[:, 0] == series, 1]
-        bounds = torch.linspace(int(steps.min()), int(steps.max()) + 1, PARTS + 1).long().tolist()
-        for start, stop in zip(bounds, bounds[1:], strict=False):
-            yield Part(series, start, stop)
+def _parts(series: int, origins: Tensor) -> list[Part]:
+    """Parts of one of the series that a channel was learnt from, by the origins (N, 2)."""
+    steps = origins[origins[:, 0] == series, 1]
+    bounds = torch.linspace(int(steps.min()), int(steps.max()) + 1, PARTS + 1).long().tolist()
+    return [Part(series, *pair) for pair in pairwise(bounds)]
 
 
 def combined(config: Any, shape: DensityShape) -> Calibrated:
