@@ -177,6 +177,15 @@ def test_every_drawing_is_drawn_once_for_its_held_out_scores(monkeypatch: pytest
     assert drawn == [0, 1]
 
 
+def test_drawings_share_a_density_but_no_number_of_a_series() -> None:
+    """A part that is left out is told by the number of its series."""
+    series = {name: np.column_stack([odd(None), odd(300), odd(900)]) for name in "abc"}
+    for shared, numbers, total in ((False, [3, 4, 5], 9), (True, [0, 1, 2], 3)):
+        drawings = msflow.fit(series, **SETTINGS, shared_density=shared)._run.detector.drawings
+        assert drawings.numbers("b") == numbers and drawings.total == total
+        assert [drawings.series_number(name, place) for name in "abc" for place in range(3)] == list(range(9))
+
+
 def test_a_flow_has_held_out_scores_of_the_last_part_which_it_never_saw() -> None:
     settings = SETTINGS | {"head": "flow", "condition": "channel", "parallel_blocks": [1, 1, 1], "meta_epochs": 1}
     # units are of the whole series, so there are none

@@ -19,6 +19,7 @@ from metric_references import (
     slow_volumes,
 )
 from references import slow_auroc, slow_average_precision
+from sklearn.metrics import precision_recall_curve, roc_curve
 
 from evaluation.judge import HEAVY, LIGHT, PER_CHANNEL, POOLED, SECOND_HALF, Result, Scoring, judge
 from metrics.affiliation_gain import NUM_SHIFTS, random_shifts
@@ -127,6 +128,16 @@ def test_the_mean_per_channel_is_over_the_channels_that_define_the_metric(judged
     for name in NAMES:
         values = [channel[name] for channel in judged.channels if channel[name] is not None]
         assert judged.parts[PER_CHANNEL][name] == pytest.approx(sum(values) / len(values)), name
+
+
+def test_the_curves_are_those_of_scikit_learn_and_none_where_labels_are_all_alike(judged: Result) -> None:
+    scoring, labels = made()
+    truth, pooled = np.concatenate(labels), np.concatenate(scoring.test)
+    false, true, _ = roc_curve(truth, pooled, drop_intermediate=False)
+    precision, recall, _ = precision_recall_curve(truth, pooled)
+    np.testing.assert_allclose(judged.curves[0], (false, true))
+    np.testing.assert_allclose(judged.curves[1], (recall[::-1], precision[::-1]))
+    assert judge(scoring, [np.zeros_like(channel) for channel in labels], POLICY, OPTIONS).curves is None
 
 
 def test_the_window_of_the_settings_is_the_largest_of_the_range_metrics() -> None:
