@@ -22,9 +22,9 @@ MOST_CHANNELS = 256  # that usual energies are learnt from; of more, as many at 
 class Calibrated(Density):
     """The mean of the energies of several densities, each in units of its own usual energy, by level.
 
-    The usual energy of a level is the median over the channels of the mean over training features that were held out:
-    what a single channel finds hard does not count for all. It is one number for all channels, so that a channel whose
-    normal life is restless keeps its higher energies.
+    The usual energy of a level is the median over the channels, at most `MOST_CHANNELS` of them, of the mean over
+    training features that were held out: what a single channel finds hard does not count for all. It is one number for
+    all channels, so that a channel whose normal life is restless keeps its higher energies.
     """
 
     def __init__(self, densities: Sequence[Density], levels: int) -> None:
